@@ -1,0 +1,16 @@
+//! The words that the front door and the deciders share: callers, requests, answers, errors.
+//!
+//! A decider is a plain function `fn(&mut Tx, &Caller, &Input) -> Result<Output, ApiError>`. It knows nothing of HTTP
+//! but the few words here, so it can be run, re-run and tested without a server.
+
+mod caller;
+mod error;
+mod input;
+mod json;
+mod output;
+
+pub use caller::{Caller, CallerPolicy};
+pub use error::{ApiError, ErrorDetail};
+pub use input::{Input, Query};
+pub use json::to_js_text;
+pub use output::{Body, Output};

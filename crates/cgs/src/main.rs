@@ -1,0 +1,3 @@
+//! Clean Room Governance Service.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the application decides: contracts and the reading of proposals over time

@@ -1,0 +1,1 @@
+//! Async client of a service: TLS, COSE requests, receipts checked, pins kept

@@ -1,0 +1,1 @@
+//! What governance decides: members, proposals, ballots, acks, recovery shares

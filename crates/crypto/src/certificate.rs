@@ -1,0 +1,119 @@
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+
+use crate::{CryptoError, PublicKey, Result, sha256};
+
+/// PEM with LF line ends and a newline at the end, as OpenSSL writes it.
+pub(crate) fn encode_pem(block: &pem::Pem) -> String {
+    pem::encode_config(block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
+}
+
+/// An X.509 certificate (RFC 5280), as bytes with the parts that matter read out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    spki: Vec<u8>,
+    subject: String,
+    not_before: i64,
+    not_after: i64,
+}
+
+impl Certificate {
+    /// A certificate from DER.
+    ///
+    /// # Errors
+    /// [`CryptoError::Certificate`] if it cannot be parsed or something follows it.
+    pub fn from_der(der: &[u8]) -> Result<Self> {
+        let parsed = parse(der)?;
+        Ok(Self {
+            der: der.to_vec(),
+            spki: parsed.public_key().raw.to_vec(),
+            subject: parsed.subject().to_string(),
+            not_before: parsed.validity().not_before.timestamp(),
+            not_after: parsed.validity().not_after.timestamp(),
+        })
+    }
+
+    /// The first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// [`CryptoError::Certificate`]
+    pub fn from_pem(text: &str) -> Result<Self> {
+        let first = certificates_from_pem(text)?.into_iter().next();
+        first.ok_or_else(|| CryptoError::Certificate("no PEM block of a certificate".into()))
+    }
+
+    /// The certificate as DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate as PEM.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        encode_pem(&pem::Pem::new("CERTIFICATE", self.der.clone()))
+    }
+
+    /// SHA-256 of the DER in hex: the id of a member or user.
+    #[must_use]
+    pub fn id(&self) -> String {
+        hex::encode(sha256(&self.der))
+    }
+
+    /// The key that the certificate is for.
+    ///
+    /// # Errors
+    /// [`CryptoError::Key`] if it is not an ECDSA key.
+    pub fn public_key(&self) -> Result<PublicKey> {
+        PublicKey::from_spki_der(&self.spki)
+    }
+
+    /// The subject as text, for example `CN=CCF Service`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Start of validity, in seconds since 1970.
+    #[must_use]
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// End of validity, in seconds since 1970.
+    #[must_use]
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// Checks that `issuer`'s key signed this certificate. Dates and extensions are not looked at.
+    ///
+    /// # Errors
+    /// [`CryptoError::Signature`], or [`CryptoError::Certificate`] for an algorithm that is not ECDSA.
+    pub fn verify_issued_by(&self, issuer: &Self) -> Result<()> {
+        let parsed = parse(&self.der)?;
+        let bits = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
+            "1.2.840.10045.4.3.2" => 256,
+            "1.2.840.10045.4.3.3" => 384,
+            "1.2.840.10045.4.3.4" => 512,
+            other => return Err(CryptoError::Certificate(format!("signature algorithm {other} is not ECDSA"))),
+        };
+        let signed = parsed.tbs_certificate.as_ref();
+        issuer.public_key()?.verify_der(bits, signed, &parsed.signature_value.data)
+    }
+}
+
+fn parse(der: &[u8]) -> Result<X509Certificate<'_>> {
+    let (rest, parsed) = X509Certificate::from_der(der).map_err(|why| CryptoError::Certificate(why.to_string()))?;
+    if rest.is_empty() { Ok(parsed) } else { Err(CryptoError::Certificate("bytes behind the certificate".into())) }
+}
+
+/// All certificates of a PEM text, which may hold other blocks too.
+///
+/// # Errors
+/// [`CryptoError::Certificate`] if the text is not PEM or one of the certificates cannot be parsed.
+pub fn certificates_from_pem(text: &str) -> Result<Vec<Certificate>> {
+    let blocks = pem::parse_many(text).map_err(|why| CryptoError::Certificate(why.to_string()))?;
+    let certificates = blocks.iter().filter(|block| block.tag() == "CERTIFICATE");
+    certificates.map(|block| Certificate::from_der(block.contents())).collect()
+}

@@ -1,0 +1,1 @@
+//! The bytes of the ledger: entries, Merkle tree, signatures, receipts, chunk files, verification

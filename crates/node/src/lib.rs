@@ -1,0 +1,1 @@
+//! Front door and life of a node: TLS, authentication, routes, start and resume

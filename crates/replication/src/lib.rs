@@ -1,0 +1,1 @@
+//! openraft: ordered batches in, durable committed batches out; segment log, peers
