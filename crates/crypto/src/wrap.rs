@@ -31,13 +31,17 @@ pub fn rsa_oaep_encrypt(public_key_pem: &str, data: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Decrypts with an RSA private key (PEM, PKCS#8).
+/// Decrypts with an RSA private key (PEM: PKCS#8, or PKCS#1 as older OpenSSL writes it).
 ///
 /// # Errors
 /// [`CryptoError::Key`] or [`CryptoError::Decryption`].
 pub fn rsa_oaep_decrypt(private_key_pem: &str, data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     let block = pem::parse(private_key_pem).map_err(|why| CryptoError::key("RSA private key", why))?;
-    let key = PrivateDecryptingKey::from_pkcs8(block.contents())
+    let der = match block.tag() {
+        "RSA PRIVATE KEY" => wrap_pkcs1(block.contents())?,
+        _ => Zeroizing::new(block.contents().to_vec()),
+    };
+    let key = PrivateDecryptingKey::from_pkcs8(&der)
         .map_err(|why| CryptoError::key("RSA private key", why))
         .and_then(|key| {
             OaepPrivateDecryptingKey::new(key).map_err(|_| CryptoError::key("RSA private key", "unusable"))
@@ -49,6 +53,17 @@ pub fn rsa_oaep_decrypt(private_key_pem: &str, data: &[u8]) -> Result<Zeroizing<
         .map_err(|_| CryptoError::Decryption)?;
     out.truncate(length);
     Ok(out)
+}
+
+/// PKCS#8 (RFC 5208) around a PKCS#1 key: version 0, rsaEncryption, the key as octets.
+fn wrap_pkcs1(key: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    const VERSION_AND_ALGORITHM: &[u8] =
+        b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    let too_long = |_| CryptoError::key("RSA private key", "it is too long");
+    let two_bytes = |len: usize| u16::try_from(len).map(u16::to_be_bytes).map_err(too_long);
+    let octets = two_bytes(key.len())?;
+    let all = two_bytes(VERSION_AND_ALGORITHM.len() + 4 + key.len())?;
+    Ok(Zeroizing::new([b"\x30\x82", &all[..], VERSION_AND_ALGORITHM, b"\x04\x82", &octets[..], key].concat()))
 }
 
 /// A fresh RSA-2048 pair as PEM: (public, private).

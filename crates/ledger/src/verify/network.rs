@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+
+use crypto::Certificate;
+use kv::{MapWrites, TxId, UNIT_KEY};
+use serde::Deserialize;
+
+use crate::{LedgerError, entry::Entry, signature::NodeSignature, tables};
+
+/// A certificate or status that the service had from some transaction on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSeen {
+    /// The transaction that wrote it.
+    pub since: TxId,
+    /// `Opening`, `Open`, `Recovering` or `WaitingForRecoveryShares`.
+    pub status: String,
+    /// The certificate of the service.
+    pub certificate: Certificate,
+}
+
+/// Who may sign, as the ledger itself says up to here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Network {
+    statuses: BTreeMap<String, String>,
+    certificates: BTreeMap<String, (Vec<u8>, Certificate)>,
+    services: Vec<ServiceSeen>,
+}
+
+#[derive(Deserialize)]
+struct NodeInfo {
+    status: String,
+    /// Only in ledgers of CCF 1.
+    cert: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ServiceInfo {
+    cert: String,
+    status: String,
+}
+
+impl Network {
+    /// Takes over what a transaction says of nodes; comes before the check of a signature in it.
+    pub(super) fn update_nodes(&mut self, entry: &Entry<'_>) -> Result<(), LedgerError> {
+        let infos = entry.public.map(tables::NODES_INFO);
+        let endorsed = entry.public.map(tables::NODES_ENDORSED_CERTIFICATES);
+        for (node, info) in infos.into_iter().flatten() {
+            self.update_info(id(node), info.as_deref(), endorsed)?;
+        }
+        for (node, pem) in endorsed.into_iter().flatten() {
+            match pem {
+                Some(pem) => self.set_certificate(id(node), pem)?,
+                None => removed(tables::NODES_ENDORSED_CERTIFICATES, &id(node), self.certificates.remove(&id(node)))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn update_info(
+        &mut self,
+        node: String,
+        info: Option<&[u8]>,
+        endorsed: Option<&MapWrites>,
+    ) -> Result<(), LedgerError> {
+        let Some(info) = info else {
+            return removed(tables::NODES_INFO, &node, self.statuses.remove(&node));
+        };
+        let info: NodeInfo =
+            serde_json::from_slice(info).map_err(|error| LedgerError::malformed(tables::NODES_INFO, error))?;
+        if let Some(pem) = info.cert {
+            if endorsed.is_some_and(|endorsed| endorsed.contains_key(node.as_bytes())) {
+                let got = format!("both, for node {node}");
+                return Err(LedgerError::differs("certificate of a node", "a self-signed or an endorsed one", got));
+            }
+            self.set_certificate(node.clone(), pem.as_bytes())?;
+        }
+        self.statuses.insert(node, info.status);
+        Ok(())
+    }
+
+    fn set_certificate(&mut self, node: String, pem: &[u8]) -> Result<(), LedgerError> {
+        let certificate = parse_certificate(tables::NODES_ENDORSED_CERTIFICATES, pem)?;
+        self.certificates.insert(node, (pem.to_vec(), certificate));
+        Ok(())
+    }
+
+    /// Takes over what a transaction says of the service.
+    pub(super) fn update_service(&mut self, entry: &Entry<'_>) -> Result<(), LedgerError> {
+        let Some(writes) = entry.public.map(tables::SERVICE_INFO) else { return Ok(()) };
+        let info = writes.get(UNIT_KEY.as_slice()).and_then(Option::as_ref);
+        let info = info.ok_or_else(|| LedgerError::malformed(tables::SERVICE_INFO, "there is no value"))?;
+        let info: ServiceInfo =
+            serde_json::from_slice(info).map_err(|error| LedgerError::malformed(tables::SERVICE_INFO, error))?;
+        let before = self.services.last().map(|service| service.status.as_str());
+        if !may_follow(before, &info.status) {
+            let expected = format!("one that may follow {}", before.unwrap_or("nothing"));
+            return Err(LedgerError::differs("status of the service", expected, info.status));
+        }
+        let certificate = parse_certificate(tables::SERVICE_INFO, info.cert.as_bytes())?;
+        self.services.push(ServiceSeen { since: entry.tx_id, status: info.status, certificate });
+        Ok(())
+    }
+
+    /// The service as of now.
+    pub(super) fn service(&self) -> Option<&Certificate> {
+        self.services.last().map(|service| &service.certificate)
+    }
+
+    pub(super) fn into_services(self) -> Vec<ServiceSeen> {
+        self.services
+    }
+
+    /// Checks that a node may sign, and its signature.
+    pub(super) fn verify(&self, signature: &NodeSignature) -> Result<(), LedgerError> {
+        let node = &signature.node;
+        let known = self.certificates.get(node).zip(self.statuses.get(node));
+        let ((pem, certificate), status) = known.ok_or_else(|| {
+            LedgerError::differs("signing node", "one with an endorsed certificate and a status", node)
+        })?;
+        if status == "Pending" {
+            return Err(LedgerError::differs("status of the signing node", "Trusted or Retired", status));
+        }
+        let key = certificate.public_key()?;
+        if let Some(own) = signature.cert.as_ref().filter(|own| own.as_bytes() != pem) {
+            let own = Certificate::from_pem(own)?.public_key()?;
+            if own != key {
+                return Err(LedgerError::differs("key in cert of the signature", key.id(), own.id()));
+            }
+        }
+        signature.verify(&key)
+    }
+}
+
+/// Node ids are hex; anything else stays recognisable.
+fn id(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+fn removed<T>(table: &'static str, node: &str, old: Option<T>) -> Result<(), LedgerError> {
+    let unknown = || LedgerError::malformed(table, format!("node {node} is removed, but was never there"));
+    old.map(|_| ()).ok_or_else(unknown)
+}
+
+fn parse_certificate(table: &'static str, pem: &[u8]) -> Result<Certificate, LedgerError> {
+    let text = std::str::from_utf8(pem).map_err(|error| LedgerError::malformed(table, error))?;
+    Certificate::from_pem(text).map_err(|error| LedgerError::malformed(table, error))
+}
+
+/// The moves between the states of a service that CCF's tools accept. A recovery can begin at any point.
+fn may_follow(before: Option<&str>, status: &str) -> bool {
+    let moves: &[&str] = match before {
+        None => return true,
+        Some("Opening") => &["Open", "WaitingForRecoveryShares"],
+        Some("Open") => &["Recovering"],
+        Some("Recovering") => &["WaitingForRecoveryShares"],
+        Some("WaitingForRecoveryShares") => &["Open"],
+        Some(_) => &[],
+    };
+    status == "Opening" || before == Some(status) || moves.contains(&status)
+}
