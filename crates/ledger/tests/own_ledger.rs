@@ -1,0 +1,319 @@
+//! A ledger of our own: written as a node does, read back, and judged by the same rules as CCF's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is the failure report")]
+
+use std::path::Path;
+
+use crypto::{
+    AesKey, Certificate, Curve, SigningKey,
+    issue::{Validity, node_certificate, self_signed, service_certificate},
+    sha256,
+};
+use disk::RealDisk;
+use kv::{TxId, UNIT_KEY, WriteSet};
+use ledger::{
+    LedgerError,
+    chunk::ChunkWriter,
+    entry::{Domains, EntryInput, FLAG_CHUNK_AFTER, decode, encode},
+    merkle::Tree,
+    receipt::{Components, Receipt, verify},
+    secrets::LedgerSecrets,
+    signature::{NodeSignature, Signer},
+    tables,
+    verify::{Options, Validator, verify_directory},
+};
+
+const VALIDITY: Validity = Validity { from: 1_700_000_000, days: 365 };
+
+/// A service with one node that seals transactions as it likes.
+struct Service {
+    key: SigningKey,
+    certificate: Certificate,
+    node: SigningKey,
+    node_pem: String,
+    secrets: LedgerSecrets,
+    tree: Tree,
+    view: u64,
+    signed: u64,
+    entries: Vec<Vec<u8>>,
+}
+
+impl Service {
+    fn new() -> Self {
+        let key = SigningKey::generate(Curve::P384).unwrap();
+        let certificate = service_certificate(&key, "CCF Service", VALIDITY).unwrap();
+        let node = SigningKey::generate(Curve::P384).unwrap();
+        let names = ["iPAddress:127.0.0.1".to_owned()];
+        let endorsed = node_certificate(node.public(), "CCF Node", &names, VALIDITY, &key, &certificate).unwrap();
+        let secrets = LedgerSecrets::from_keys([(1, AesKey::from_bytes([7; 32]).unwrap())]).unwrap();
+        let (node_pem, entries) = (endorsed.to_pem(), Vec::new());
+        Self { key, certificate, node, node_pem, secrets, tree: Tree::new(), view: 2, signed: 0, entries }
+    }
+
+    fn genesis(&self) -> WriteSet {
+        let mut writes = WriteSet::default();
+        let id = self.node.public().id();
+        writes.put(tables::NODES_INFO, id.clone(), r#"{"status":"Trusted"}"#);
+        writes.put(tables::NODES_ENDORSED_CERTIFICATES, id, self.node_pem.clone());
+        writes.put(tables::SERVICE_INFO, UNIT_KEY.as_slice(), self.info("Opening"));
+        writes
+    }
+
+    fn info(&self, status: &str) -> String {
+        serde_json::json!({"cert": self.certificate.to_pem(), "status": status}).to_string()
+    }
+
+    fn next(&self) -> TxId {
+        TxId::new(self.view, self.tree.size())
+    }
+
+    fn commit(&mut self, writes: &WriteSet, flags: u8) -> TxId {
+        let tx_id = self.next();
+        let claims_digest = sha256(b"claims");
+        let input = EntryInput { tx_id, flags, writes, claims_digest, secrets: &self.secrets };
+        let sealed = encode(input).unwrap();
+        let secret = self.secrets.for_seqno(tx_id.seqno).unwrap();
+        let domains = Domains::from_writes(writes);
+        assert_eq!(domains.entry_len(), sealed.bytes.len());
+        assert_eq!(domains.seal(tx_id, flags, &claims_digest, secret).unwrap(), sealed);
+        self.tree.append(sealed.leaf);
+        self.entries.push(sealed.bytes);
+        tx_id
+    }
+
+    fn signer(&self) -> Signer<'_> {
+        Signer {
+            node_key: &self.node,
+            node_certificate: &self.node_pem,
+            service_key: &self.key,
+            issuer: "example.com",
+            subject: "ledger.sig",
+        }
+    }
+
+    fn signature(&self) -> WriteSet {
+        self.signer().build(self.next(), &self.tree, self.signed, 1_700_000_000).unwrap()
+    }
+
+    fn sign(&mut self, flags: u8) {
+        let writes = self.signature();
+        self.signed = self.commit(&writes, flags).seqno;
+    }
+
+    fn validate(&self) -> Result<(), LedgerError> {
+        let mut validator = Validator::new(Options { secrets: Some(&self.secrets), ..Options::default() });
+        self.entries.iter().try_for_each(|bytes| validator.add(&decode(bytes)?))
+    }
+}
+
+fn write(map: &str, key: &str, value: &str) -> WriteSet {
+    let mut writes = WriteSet::default();
+    writes.put(map, key.to_owned(), value.to_owned());
+    writes
+}
+
+/// Three chunks, the last of them open: public and private writes, removals, a rekey, a new view.
+fn build(directory: &Path) -> Service {
+    let mut service = Service::new();
+    let genesis = service.genesis();
+    service.commit(&genesis, 0);
+    service.sign(0);
+    for round in 0..40 {
+        service.commit(&write("public:app", &format!("key{round}"), "value"), 0);
+        let mut both = write("private", "key", &format!("secret {round}"));
+        both.remove("public:app", format!("key{}", round / 2).into_bytes());
+        service.commit(&both, 0);
+        service.commit(&write("private", &format!("only{round}"), ""), 0);
+        if round == 20 {
+            service.secrets.push(service.tree.size(), AesKey::from_bytes([8; 32]).unwrap()).unwrap();
+            service.view = 5;
+        }
+        service.sign(if round % 15 == 14 { FLAG_CHUNK_AFTER } else { 0 });
+    }
+    write_chunks(&service, directory);
+    service
+}
+
+fn write_chunks(service: &Service, directory: &Path) {
+    let mut writer = ChunkWriter::create(&RealDisk, directory, 1).unwrap();
+    for bytes in &service.entries {
+        writer.append(bytes).unwrap();
+        if decode(bytes).unwrap().header.flags & FLAG_CHUNK_AFTER != 0 {
+            let next = writer.next_seqno();
+            writer.complete(&RealDisk).unwrap();
+            writer = ChunkWriter::create(&RealDisk, directory, next).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_is_written_verifies() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = build(directory.path());
+    let options =
+        Options { service: Some(&service.certificate), secrets: Some(&service.secrets), ..Options::default() };
+    let report = verify_directory(directory.path(), options).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((report.chunks, report.signatures, report.cose_signatures, report.private), (3, 41, 41, 80));
+    assert_eq!((report.verified, report.last), (Some(TxId::new(5, 162)), Some(TxId::new(5, 162))));
+}
+
+#[test]
+fn receipts_verify_until_any_of_their_parts_is_of_another_transaction() {
+    let directory = tempfile::tempdir().unwrap();
+    let service = build(directory.path());
+    let signature = |seqno: u64| {
+        let later = service.entries.iter().skip(seqno as usize).map(|bytes| decode(bytes).unwrap());
+        let json = later.filter_map(|entry| entry.public.get(tables::SIGNATURES, &UNIT_KEY).flatten().cloned()).next();
+        NodeSignature::from_json(&json.unwrap()).unwrap()
+    };
+    for seqno in 1..160 {
+        let entry = decode(&service.entries[seqno as usize - 1]).unwrap();
+        let components = Components {
+            write_set_digest: entry.write_set_digest(),
+            commit_evidence: service.secrets.for_seqno(seqno).unwrap().commit_evidence(entry.tx_id),
+            claims_digest: entry.claims_digest,
+        };
+        let receipt =
+            Receipt::of_transaction(seqno, &components, &service.tree, &signature(seqno), Vec::new()).unwrap();
+        let verified = verify(&receipt, &service.certificate).unwrap();
+        assert_eq!((verified.tx_id, verified.claims_digest), (Some(entry.tx_id), Some(sha256(b"claims"))));
+        let other = Receipt::of_transaction(seqno + 1, &components, &service.tree, &signature(seqno + 1), Vec::new());
+        assert!(other.is_err());
+    }
+}
+
+/// A receipt of a signature by an earlier identity of the service, endorsed by the current one.
+#[test]
+fn endorsements_lead_to_the_current_service() {
+    let service = Service::new();
+    let signature = service.signer().sign_as_node(TxId::new(2, 2), &service.tree.root()).unwrap();
+    let current = SigningKey::generate(Curve::P384).unwrap();
+    let certificate = service_certificate(&current, "CCF Service", VALIDITY).unwrap();
+    let names = [];
+    let endorsement = node_certificate(service.key.public(), "CCF Service", &names, VALIDITY, &current, &certificate);
+    let endorsement = endorsement.unwrap().to_pem();
+    let receipt = |endorsements| Receipt::of_signature(&signature, endorsements).unwrap();
+    verify(&receipt(Vec::new()), &service.certificate).unwrap();
+    verify(&receipt(vec![endorsement.clone()]), &certificate).unwrap();
+    assert!(verify(&receipt(Vec::new()), &certificate).is_err());
+    assert!(verify(&receipt(vec![endorsement.clone()]), &service.certificate).is_err());
+    assert!(verify(&receipt(vec![endorsement.clone(), endorsement]), &certificate).is_err());
+}
+
+/// Ledgers that are signed correctly, but break a rule.
+#[test]
+fn rules_that_a_malicious_service_would_break() {
+    let fails = |expected: &str, act: &dyn Fn(&mut Service)| {
+        let mut service = Service::new();
+        let genesis = service.genesis();
+        service.commit(&genesis, 0);
+        service.sign(0);
+        service.validate().unwrap();
+        act(&mut service);
+        let error = service.validate().unwrap_err().to_string();
+        assert!(error.contains(expected), "expected {expected}, got {error}");
+    };
+    let info = |status: &str| format!(r#"{{"status":"{status}"}}"#);
+    fails("signing node", &|s| {
+        s.node = SigningKey::generate(Curve::P384).unwrap();
+        s.sign(0);
+    });
+    fails("status of the signing node is Pending", &|s| {
+        s.commit(&write(tables::NODES_INFO, &s.node.public().id(), &info("Pending")), 0);
+        s.sign(0);
+    });
+    fails("was never there", &|s| {
+        let mut writes = WriteSet::default();
+        writes.remove(tables::NODES_INFO, "unknown");
+        s.commit(&writes, 0);
+    });
+    fails("was never there", &|s| {
+        let mut writes = WriteSet::default();
+        writes.remove(tables::NODES_ENDORSED_CERTIFICATES, "unknown");
+        s.commit(&writes, 0);
+    });
+    fails("certificate of a node", &|s| {
+        let id = s.node.public().id();
+        let legacy = serde_json::json!({"status": "Trusted", "cert": s.node_pem}).to_string();
+        let mut writes = write(tables::NODES_INFO, &id, &legacy);
+        writes.put(tables::NODES_ENDORSED_CERTIFICATES, id, s.node_pem.clone());
+        s.commit(&writes, 0);
+    });
+    fails("key in cert of the signature", &|s| {
+        let other = SigningKey::generate(Curve::P384).unwrap();
+        s.node_pem = self_signed(&other, "CCF Node", &[], VALIDITY).unwrap().to_pem();
+        s.sign(0);
+    });
+    fails("kid of the COSE signature", &|s| {
+        s.key = SigningKey::generate(Curve::P384).unwrap();
+        s.sign(0);
+    });
+    fails("status of the service", &|s| {
+        let info = s.info("WaitingForRecoveryShares");
+        s.commit(&write(tables::SERVICE_INFO, "\0\0\0\0\0\0\0\0", &info), 0);
+        let info = s.info("Recovering");
+        s.commit(&write(tables::SERVICE_INFO, "\0\0\0\0\0\0\0\0", &info), 0);
+    });
+    fails("tables of a signature transaction", &|s| {
+        let mut writes = s.signature();
+        writes.put("public:app", "key", "value");
+        s.commit(&writes, 0);
+    });
+    fails("tables of a signature transaction", &|s| {
+        let mut writes = s.signature();
+        writes.put("private", "key", "value");
+        s.commit(&writes, 0);
+    });
+    fails("without a signature of a node", &|s| {
+        let signature = s.signature();
+        let cose = signature.get(tables::COSE_SIGNATURES, &UNIT_KEY).flatten().unwrap().clone();
+        let mut writes = WriteSet::default();
+        writes.put(tables::COSE_SIGNATURES, UNIT_KEY.as_slice(), cose);
+        s.commit(&writes, 0);
+    });
+    fails("a signature comes without it", &|s| {
+        let signature = s.signature();
+        let mut writes = WriteSet::default();
+        for table in [tables::SIGNATURES, tables::COSE_SIGNATURES] {
+            writes.put(table, UNIT_KEY.as_slice(), signature.get(table, &UNIT_KEY).flatten().unwrap().clone());
+        }
+        s.commit(&writes, 0);
+    });
+    fails("tree beside the signature", &|s| {
+        let mut writes = s.signature();
+        let mut other = Tree::new();
+        other.append([1; 32]);
+        other.append([2; 32]);
+        writes.put(tables::TREE, UNIT_KEY.as_slice(), other.serialise(0, 3).unwrap());
+        s.commit(&writes, 0);
+    });
+    fails("transaction of the signature is 2.3, expected 2.4", &|s| {
+        let signature = s.signature();
+        s.commit(&write("public:app", "key", "value"), 0);
+        s.commit(&signature, 0);
+    });
+    fails("view of the entry", &|s| {
+        s.view = 1;
+        s.commit(&write("public:app", "key", "value"), 0);
+    });
+    fails("does not open", &|s| {
+        s.secrets = LedgerSecrets::from_keys([(1, AesKey::from_bytes([9; 32]).unwrap())]).unwrap();
+    });
+}
+
+/// The same, where only the signed root tells: the error names the transaction that was replaced.
+#[test]
+fn a_replaced_transaction_is_named() {
+    let mut service = Service::new();
+    let genesis = service.genesis();
+    service.commit(&genesis, 0);
+    service.sign(0);
+    for key in ["a", "b", "c"] {
+        service.commit(&write("public:app", key, "true"), 0);
+    }
+    service.sign(0);
+    let replaced = write("public:app", "b", "false");
+    let (tx_id, secrets) = (TxId::new(2, 4), &service.secrets);
+    let input = EntryInput { tx_id, flags: 0, writes: &replaced, claims_digest: [0; 32], secrets };
+    service.entries[3] = encode(input).unwrap().bytes;
+    assert!(matches!(service.validate(), Err(LedgerError::Changed { seqno: 4, .. })));
+}
