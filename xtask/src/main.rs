@@ -1,3 +1,44 @@
-//! Chores.
+//! The project's own chores, as `cargo xtask TASK`.
 
-fn main() {}
+mod bench;
+mod lint;
+mod places;
+mod python;
+mod report;
+mod suites;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask test [--only STEP]... [--raise]
+       cargo xtask lint
+       cargo xtask bench [--rounds N] [--seconds S] [--write]
+
+test   builds the binary and runs everything: unit and property tests, then the suites over real processes. Steps:
+       unit, conformance, interop, crash, fork, cli. --raise writes higher numbers of matches into
+       tests/conformance/pending.txt
+lint   rustfmt, clippy, rustdoc and the project's own rules, warnings being errors
+bench  figures of a release build beside the floors of the same run; --write puts them into bench/README.md";
+
+/// What a task can fail with: a text for the one who ran it.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test", options @ ..] => test::run(options),
+        ["lint"] => lint::run(),
+        ["bench", options @ ..] => bench::run(options),
+        _ => Err(USAGE.into()),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
