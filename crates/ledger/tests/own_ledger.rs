@@ -111,6 +111,12 @@ fn write(map: &str, key: &str, value: &str) -> WriteSet {
     writes
 }
 
+fn single(map: &str, value: impl Into<String>) -> WriteSet {
+    let mut writes = WriteSet::default();
+    writes.put(map, UNIT_KEY.as_slice(), value.into());
+    writes
+}
+
 /// Three chunks, the last of them open: public and private writes, removals, a rekey, a new view.
 fn build(directory: &Path) -> Service {
     let mut service = Service::new();
@@ -199,37 +205,32 @@ fn endorsements_lead_to_the_current_service() {
     assert!(verify(&receipt(vec![endorsement.clone(), endorsement]), &certificate).is_err());
 }
 
-/// Ledgers that are signed correctly, but break a rule.
+/// A ledger that is signed correctly, but where `act` breaks a rule.
+fn fails(expected: &str, act: &dyn Fn(&mut Service)) {
+    let mut service = Service::new();
+    let genesis = service.genesis();
+    service.commit(&genesis, 0);
+    service.sign(0);
+    service.validate().unwrap();
+    act(&mut service);
+    let error = service.validate().unwrap_err().to_string();
+    assert!(error.contains(expected), "expected {expected}, got {error}");
+}
+
 #[test]
-fn rules_that_a_malicious_service_would_break() {
-    let fails = |expected: &str, act: &dyn Fn(&mut Service)| {
-        let mut service = Service::new();
-        let genesis = service.genesis();
-        service.commit(&genesis, 0);
-        service.sign(0);
-        service.validate().unwrap();
-        act(&mut service);
-        let error = service.validate().unwrap_err().to_string();
-        assert!(error.contains(expected), "expected {expected}, got {error}");
-    };
-    let info = |status: &str| format!(r#"{{"status":"{status}"}}"#);
+fn only_endorsed_and_trusted_nodes_sign() {
     fails("signing node", &|s| {
         s.node = SigningKey::generate(Curve::P384).unwrap();
         s.sign(0);
     });
     fails("status of the signing node is Pending", &|s| {
-        s.commit(&write(tables::NODES_INFO, &s.node.public().id(), &info("Pending")), 0);
+        s.commit(&write(tables::NODES_INFO, &s.node.public().id(), r#"{"status":"Pending"}"#), 0);
         s.sign(0);
     });
-    fails("was never there", &|s| {
-        let mut writes = WriteSet::default();
-        writes.remove(tables::NODES_INFO, "unknown");
-        s.commit(&writes, 0);
-    });
-    fails("was never there", &|s| {
-        let mut writes = WriteSet::default();
-        writes.remove(tables::NODES_ENDORSED_CERTIFICATES, "unknown");
-        s.commit(&writes, 0);
+    fails("key in cert of the signature", &|s| {
+        let other = SigningKey::generate(Curve::P384).unwrap();
+        s.node_pem = self_signed(&other, "CCF Node", &[], VALIDITY).unwrap().to_pem();
+        s.sign(0);
     });
     fails("certificate of a node", &|s| {
         let id = s.node.public().id();
@@ -238,44 +239,63 @@ fn rules_that_a_malicious_service_would_break() {
         writes.put(tables::NODES_ENDORSED_CERTIFICATES, id, s.node_pem.clone());
         s.commit(&writes, 0);
     });
-    fails("key in cert of the signature", &|s| {
-        let other = SigningKey::generate(Curve::P384).unwrap();
-        s.node_pem = self_signed(&other, "CCF Node", &[], VALIDITY).unwrap().to_pem();
-        s.sign(0);
-    });
+    for table in [tables::NODES_INFO, tables::NODES_ENDORSED_CERTIFICATES] {
+        fails("was never there", &|s| {
+            let mut writes = WriteSet::default();
+            writes.remove(table, "unknown");
+            s.commit(&writes, 0);
+        });
+    }
+}
+
+#[test]
+fn a_service_changes_as_services_do() {
     fails("kid of the COSE signature", &|s| {
         s.key = SigningKey::generate(Curve::P384).unwrap();
         s.sign(0);
     });
     fails("status of the service", &|s| {
-        let info = s.info("WaitingForRecoveryShares");
-        s.commit(&write(tables::SERVICE_INFO, "\0\0\0\0\0\0\0\0", &info), 0);
-        let info = s.info("Recovering");
-        s.commit(&write(tables::SERVICE_INFO, "\0\0\0\0\0\0\0\0", &info), 0);
+        for status in ["WaitingForRecoveryShares", "Recovering"] {
+            let info = s.info(status);
+            s.commit(&single(tables::SERVICE_INFO, info), 0);
+        }
     });
-    fails("tables of a signature transaction", &|s| {
-        let mut writes = s.signature();
-        writes.put("public:app", "key", "value");
-        s.commit(&writes, 0);
+    fails("version of the previous ledger secret is 2, expected 1", &|s| {
+        let table = tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET;
+        s.commit(&single(table, r#"{"next_version":1}"#), 0);
+        s.commit(&single(table, r#"{"previous_ledger_secret":{"encrypted_data":"","version":2}}"#), 0);
     });
-    fails("tables of a signature transaction", &|s| {
-        let mut writes = s.signature();
-        writes.put("private", "key", "value");
-        s.commit(&writes, 0);
+    fails("view of the entry", &|s| {
+        s.view = 1;
+        s.commit(&write("public:app", "key", "value"), 0);
     });
-    fails("without a signature of a node", &|s| {
-        let signature = s.signature();
-        let cose = signature.get(tables::COSE_SIGNATURES, &UNIT_KEY).flatten().unwrap().clone();
+    fails("does not open", &|s| {
+        s.secrets = LedgerSecrets::from_keys([(1, AesKey::from_bytes([9; 32]).unwrap())]).unwrap();
+    });
+}
+
+#[test]
+fn a_signature_has_its_three_tables_and_nothing_else() {
+    for map in ["public:app", "private"] {
+        fails("tables of a signature transaction", &|s| {
+            let mut writes = s.signature();
+            writes.put(map, "key", "value");
+            s.commit(&writes, 0);
+        });
+    }
+    let without = |s: &Service, left_out: &str| {
         let mut writes = WriteSet::default();
-        writes.put(tables::COSE_SIGNATURES, UNIT_KEY.as_slice(), cose);
+        for (table, values) in s.signature().maps().filter(|(table, _)| *table != left_out) {
+            values.iter().for_each(|(key, value)| writes.set(table, key.clone(), value.clone()));
+        }
+        writes
+    };
+    fails("without a signature of a node", &|s| {
+        let writes = without(s, tables::SIGNATURES);
         s.commit(&writes, 0);
     });
     fails("a signature comes without it", &|s| {
-        let signature = s.signature();
-        let mut writes = WriteSet::default();
-        for table in [tables::SIGNATURES, tables::COSE_SIGNATURES] {
-            writes.put(table, UNIT_KEY.as_slice(), signature.get(table, &UNIT_KEY).flatten().unwrap().clone());
-        }
+        let writes = without(s, tables::TREE);
         s.commit(&writes, 0);
     });
     fails("tree beside the signature", &|s| {
@@ -290,13 +310,6 @@ fn rules_that_a_malicious_service_would_break() {
         let signature = s.signature();
         s.commit(&write("public:app", "key", "value"), 0);
         s.commit(&signature, 0);
-    });
-    fails("view of the entry", &|s| {
-        s.view = 1;
-        s.commit(&write("public:app", "key", "value"), 0);
-    });
-    fails("does not open", &|s| {
-        s.secrets = LedgerSecrets::from_keys([(1, AesKey::from_bytes([9; 32]).unwrap())]).unwrap();
     });
 }
 

@@ -6,7 +6,7 @@ use crate::{
     LedgerError,
     entry::Entry,
     merkle::Tree,
-    secrets::LedgerSecrets,
+    secrets::{HistoricalSecret, LedgerSecrets, check_chain},
     signature::{NodeSignature, cose_bytes, verify_cose},
     tables,
 };
@@ -17,6 +17,8 @@ pub struct Validator<'a> {
     options: Options<'a>,
     tree: Tree,
     network: Network,
+    /// The last record of the chain of ledger secrets, and where it was written.
+    secret: Option<(u64, HistoricalSecret)>,
     report: Report,
 }
 
@@ -24,7 +26,7 @@ impl<'a> Validator<'a> {
     /// A validator that expects transaction 1.
     #[must_use]
     pub fn new(options: Options<'a>) -> Self {
-        Self { options, tree: Tree::new(), network: Network::default(), report: Report::default() }
+        Self { options, tree: Tree::new(), network: Network::default(), secret: None, report: Report::default() }
     }
 
     /// The tree over all transactions so far.
@@ -45,6 +47,7 @@ impl<'a> Validator<'a> {
             self.check_signature(entry, signatures)?;
         }
         self.network.update_service(entry)?;
+        self.check_secret_chain(entry)?;
         if entry.public.map(tables::COSE_SIGNATURES).is_some() {
             self.check_cose(entry)?;
         }
@@ -88,6 +91,18 @@ impl<'a> Validator<'a> {
         let Some(secrets) = self.options.secrets else { return Ok(()) };
         entry.open(secrets)?;
         check_evidence(entry, secrets)
+    }
+
+    /// Each record of a new ledger secret must continue the one before, or recovery could not go back beyond it.
+    fn check_secret_chain(&mut self, entry: &Entry<'_>) -> Result<(), LedgerError> {
+        let json = entry.public.get(tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET, &UNIT_KEY).flatten();
+        let Some(json) = json else { return Ok(()) };
+        let record = (entry.tx_id.seqno, HistoricalSecret::from_json(json)?);
+        if let Some(before) = self.secret.take() {
+            check_chain(&[before, record.clone()])?;
+        }
+        self.secret = Some(record);
+        Ok(())
     }
 
     fn check_signature(&mut self, entry: &Entry<'_>, signatures: &MapWrites) -> Result<(), LedgerError> {
