@@ -51,8 +51,8 @@ fn last_seqno(name: &str) -> u64 {
     if name == EXPIRED { 74 } else { 46 }
 }
 
-/// Flips a byte of a ledger, and checks that it is found where it is. Only the last entry, which no signature covers, is
-/// safe from the host by the ledger secret alone.
+/// Flips a byte of a ledger, and checks that it is found where it is. The last entry is covered by no signature: there
+/// only the ledger secret finds every change.
 fn flip(name: &str, at: usize, with: u8, options: Options<'_>) {
     let original = Copy::of(name);
     let mut copy = original.clone();
@@ -201,7 +201,9 @@ fn files_missing_or_misnamed() {
 proptest! {
     #[test]
     fn a_mutated_entry_never_panics(
-        pick in any::<usize>(), flips in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4), cut in any::<usize>()
+        pick in any::<usize>(),
+        flips in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+        cut in any::<usize>(),
     ) {
         thread_local!(static ENTRIES: Vec<Vec<u8>> = [entries(EXPIRED), entries(FLIPFLOP)].concat());
         let mut bytes = ENTRIES.with(|entries| entries[pick % entries.len()].clone());

@@ -10,8 +10,8 @@ const EMPTY_HEADER: [u8; CHUNK_HEADER_LEN as usize] = [0; CHUNK_HEADER_LEN as us
 
 /// Writes one chunk of committed entries.
 ///
-/// Appending does not sync: until a chunk is complete its entries must be durable elsewhere, and after a crash the open
-/// chunk is cut or written again from there. Once [`ChunkWriter::complete`] has returned the chunk is durable by itself;
+/// Appending does not sync: until a chunk is complete its entries must be durable elsewhere, and after a crash the
+/// open chunk is cut or written again from there. Once [`ChunkWriter::complete`] has returned the chunk is durable by itself;
 /// a file named `.committed` is whole after any crash.
 pub struct ChunkWriter {
     file: Box<dyn DiskFile>,

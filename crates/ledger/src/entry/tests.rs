@@ -146,7 +146,9 @@ fn write_sets() -> impl Strategy<Value = WriteSet> {
 proptest! {
     #[test]
     fn what_is_encoded_is_decoded(
-        writes in write_sets(), view in 1..=MAX_VIEW, seqno in 1u64.., flags in 0u8..4, claims_digest in any::<[u8; 32]>()
+        writes in write_sets(),
+        (view, seqno) in (1..=MAX_VIEW, 1u64..),
+        (flags, claims_digest) in (0u8..4, any::<[u8; 32]>()),
     ) {
         let secrets = secrets();
         let tx_id = TxId::new(view, seqno);
