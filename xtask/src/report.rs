@@ -88,6 +88,11 @@ impl Report {
         self.failed += failed;
     }
 
+    /// Whether anything has failed so far.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
     /// Prints what ran, how to repeat what failed, and, as the last line, the counts. True if nothing failed.
     pub(crate) fn finish(self) -> bool {
         headline("Summary");

@@ -51,6 +51,9 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
         "cargo build -p cgs",
         cargo().args(["build", "-p", "cgs"]),
     )?;
+    if report.has_failed() {
+        return Ok(report.finish());
+    }
     let mut settings = vec![("CGS_BIN", target().join("debug/cgs")), ("CGS_PYTHON", python)];
     if options.raise {
         settings.push(("CGS_RAISE", "1".into()));

@@ -1,9 +1,16 @@
 //! Where things are, and other programs.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::Result;
+
+/// Nothing that a suite starts and waits for takes longer.
+pub const PROGRAM_LIMIT: Duration = Duration::from_secs(600);
+const POLL: Duration = Duration::from_millis(5);
 
 /// The root of the repository.
 #[must_use]
@@ -98,18 +105,53 @@ impl Finished {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end, which has to come within [`PROGRAM_LIMIT`].
 ///
 /// # Errors
-/// If it cannot be started.
+/// If it cannot be started, or takes too long: then it is killed.
 pub fn run(command: &mut Command) -> Result<Finished> {
-    let output = command
+    let name = command.get_program().display().to_string();
+    let started = Instant::now();
+    let mut child = command
         .stdin(Stdio::null())
-        .output()
-        .map_err(|why| format!("{} cannot be started: {why}", command.get_program().display()))?;
-    Ok(Finished {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|why| format!("{name} cannot be started: {why}"))?;
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if started.elapsed() > PROGRAM_LIMIT {
+            child.kill()?;
+            child.wait()?;
+            return Err(
+                format!("{name} did not end within {PROGRAM_LIMIT:?}\n{}{}", stdout.text(), stderr.text()).into()
+            );
+        }
+        std::thread::sleep(POLL);
+    };
+    Ok(Finished { code: status.code().unwrap_or(-1), stdout: stdout.text(), stderr: stderr.text() })
+}
+
+/// What a thread reads from a pipe, so that the program never waits for its reader.
+struct Collected(Option<JoinHandle<String>>);
+
+impl Collected {
+    fn text(self) -> String {
+        self.0.and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> Collected {
+    Collected(pipe.map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            // What was read before a failure is still worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }))
 }
