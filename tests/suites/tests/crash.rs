@@ -30,7 +30,7 @@ struct Known {
 type Book = BTreeMap<String, Known>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answered_write_survives_sigkill() -> Result<()> {
+async fn d40_every_answered_write_survives_sigkill() -> Result<()> {
     let mut dice = Dice::roll()?;
     let directory = scratch("crash")?;
     let keys = KeyFolder::generate(&directory.join("keys"))?;
