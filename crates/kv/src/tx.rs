@@ -93,6 +93,12 @@ impl Tx {
         &self.writes
     }
 
+    /// Takes back what was written since `writes` were the transaction's own; what was read meanwhile stays recorded,
+    /// because the decision to take it back depends on it.
+    pub fn restore_writes(&mut self, writes: WriteSet) {
+        self.writes = writes;
+    }
+
     /// What the transaction saw and what it changes.
     #[must_use]
     pub fn into_parts(self) -> (ReadSet, WriteSet) {

@@ -1,0 +1,84 @@
+//! Open proposals of the consortium, as far as the application looks at them.
+
+use std::collections::BTreeMap;
+
+use api::ApiError;
+use kv::Tx;
+use serde_json::Value;
+
+use crate::stored;
+
+const PROPOSALS: &str = "public:ccf.gov.proposals";
+const PROPOSALS_INFO: &str = "public:ccf.gov.proposals_info";
+/// Stands in the record of every Open proposal: records are compact, and inside a ballot the quotes are escaped.
+const OPEN: &[u8] = br#""state":"Open""#;
+
+/// An Open proposal to accept a contract.
+pub(crate) struct Proposed {
+    pub(crate) proposal_id: String,
+    /// What the action says the contract is.
+    pub(crate) contract: Value,
+}
+
+/// The contracts that Open proposals want to accept, by contract id. Of several proposals the last one counts.
+pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Proposed>, ApiError> {
+    let mut found = BTreeMap::new();
+    for (id, info) in tx.entries(PROPOSALS_INFO) {
+        if !contains(&info, OPEN) {
+            continue;
+        }
+        let proposal = stored::json(tx, PROPOSALS, &id)?.unwrap_or_default();
+        for (contract_id, contract) in contracts(proposal) {
+            found.insert(contract_id, Proposed { proposal_id: stored::lossy(&id), contract });
+        }
+    }
+    Ok(found)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// The `set_contract` actions of a proposal.
+fn contracts(mut proposal: Value) -> Vec<(String, Value)> {
+    let actions = proposal.get_mut("actions").map(Value::take).unwrap_or_default();
+    let Value::Array(actions) = actions else { return Vec::new() };
+    let contract = |mut action: Value| {
+        if action.get("name")?.as_str()? != "set_contract" {
+            return None;
+        }
+        let args = action.get_mut("args")?;
+        let id = args.get("contractId")?.as_str()?.to_owned();
+        Some((id, args.get_mut("contract").map(Value::take).unwrap_or_default()))
+    };
+    actions.into_iter().filter_map(contract).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{propose, world};
+
+    #[test]
+    fn only_open_proposals_count() {
+        let mut tx = world();
+        propose(&mut tx, "p1", "Open", r#"{"actions":[{"name":"set_contract","args":{"contractId":"a"}}]}"#);
+        propose(&mut tx, "p2", "Rejected", r#"{"actions":[{"name":"set_contract","args":{"contractId":"b"}}]}"#);
+        propose(&mut tx, "p3", "Open", r#"{"actions":[{"name":"set_user","args":{"contractId":"c"}}]}"#);
+        propose(&mut tx, "p4", "Open", r#"{"actions":[null,5,{"name":"set_contract"},{"args":{}}]}"#);
+        propose(&mut tx, "p5", "Open", r#""text""#);
+        let found = proposed_contracts(&mut tx).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(found["a"].proposal_id, "p1");
+    }
+
+    #[test]
+    fn a_ballot_cannot_make_a_proposal_look_open() {
+        let mut tx = world();
+        let ballot =
+            serde_json::json!({"ballots": {"m": r#"{"state":"Open"}"#}, "proposer_id": "m", "state": "Rejected"});
+        tx.put(PROPOSALS_INFO, "p", ballot.to_string());
+        tx.put(PROPOSALS, "p", r#"{"actions":[{"name":"set_contract","args":{"contractId":"a"}}]}"#);
+        assert!(proposed_contracts(&mut tx).unwrap().is_empty());
+    }
+}

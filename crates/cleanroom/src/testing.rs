@@ -1,0 +1,53 @@
+//! What the tests of this crate share.
+
+use api::{Body, Caller, CallerPolicy, Input, Output, Query};
+use kv::{State, Tx, TxId, WriteSet};
+use serde_json::{Value, json};
+
+/// A service with one member in each status.
+pub(crate) fn world() -> Tx {
+    let mut writes = WriteSet::default();
+    for (id, status) in [("active", "Active"), ("accepted", "Accepted")] {
+        writes.put("public:ccf.gov.members.info", id, json!({ "status": status }).to_string());
+    }
+    let mut state = State::default();
+    state.apply(TxId::new(2, 1), &writes);
+    Tx::new(state)
+}
+
+pub(crate) fn member(id: &str) -> Caller {
+    Caller::identified(CallerPolicy::MemberCert, id)
+}
+
+pub(crate) fn propose(tx: &mut Tx, id: &str, state: &str, text: &str) {
+    let info = json!({ "ballots": {}, "proposer_id": "active", "state": state });
+    tx.put("public:ccf.gov.proposals_info", id.to_owned(), info.to_string());
+    tx.put("public:ccf.gov.proposals", id.to_owned(), text.to_owned());
+}
+
+/// The transaction committed, and a new one behind it.
+pub(crate) fn commit(tx: Tx) -> Tx {
+    let mut state = tx.base().clone();
+    let (_, writes) = tx.into_parts();
+    let next = TxId::new(2, state.tx_id().seqno + 1);
+    state.apply(next, &writes);
+    Tx::new(state)
+}
+
+pub(crate) fn input(name: &'static str, value: &str, query: &str, body: &[u8]) -> Input {
+    Input {
+        params: vec![(name, value.to_owned())],
+        query: Query::parse(query),
+        body: body.to_vec().into(),
+        committed: TxId::new(2, 60),
+    }
+}
+
+pub(crate) fn text(output: &Output) -> &str {
+    let Body::Json(text) = &output.body else { panic!("not JSON: {output:?}") };
+    text
+}
+
+pub(crate) fn body(output: &Output) -> Value {
+    serde_json::from_str(text(output)).unwrap()
+}

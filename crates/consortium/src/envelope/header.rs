@@ -1,0 +1,96 @@
+use api::ApiError;
+use coset::cbor::{Value, de::from_reader};
+
+const SIGN1_TAG: u64 = 18;
+const ALG: &str = "alg";
+const KID: &str = "kid";
+const MSG_TYPE: &str = "ccf.gov.msg.type";
+const CREATED_AT: &str = "ccf.gov.msg.created_at";
+const PROPOSAL_ID: &str = "ccf.gov.msg.proposal_id";
+
+/// The protected header of a governance request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) alg: i64,
+    pub(super) kid: String,
+    pub(super) msg_type: Option<String>,
+    pub(super) created_at: i64,
+    pub(super) proposal_id: Option<String>,
+}
+
+/// Reads the header without verifying anything, so that a wrong one can be named to the caller.
+pub(super) fn parse(message: &[u8]) -> Result<Header, ApiError> {
+    let fields = protected(message)?;
+    let find = |name: &str| fields.iter().find(|(key, _)| names(key, name)).map(|(_, value)| value);
+    let missing = |name: &str| malformed(&format!("Missing {name} in protected header"));
+    let alg = find(ALG).ok_or_else(|| missing("algorithm (alg)"))?;
+    let kid = find(KID).ok_or_else(|| missing(KID))?;
+    let created_at = find(CREATED_AT).ok_or_else(|| missing("created_at"))?;
+    let created_at = integer(CREATED_AT, created_at)?;
+    if created_at < 0 {
+        return Err(malformed("Header parameter created_at must be positive"));
+    }
+    Ok(Header {
+        alg: integer(ALG, alg)?,
+        kid: kid_text(kid)?,
+        msg_type: find(MSG_TYPE).map(|value| text(MSG_TYPE, value)).transpose()?,
+        created_at,
+        proposal_id: find(PROPOSAL_ID).map(|value| text(PROPOSAL_ID, value)).transpose()?,
+    })
+}
+
+/// 400 for a message that is not the envelope that is needed (D4).
+pub(super) fn malformed(why: &str) -> ApiError {
+    let message = format!("The request body is not a signed governance request (COSE_Sign1 with tag 18): {why}");
+    ApiError::bad_request("InvalidInput", message)
+}
+
+/// The entries of the protected header.
+fn protected(message: &[u8]) -> Result<Vec<(Value, Value)>, ApiError> {
+    let mut rest = message;
+    let outer: Value = from_reader(&mut rest).map_err(|_| malformed("Failed to parse COSE_Sign1 outer array"))?;
+    if !rest.is_empty() {
+        return Err(malformed(&format!("{} bytes follow the COSE_Sign1", rest.len())));
+    }
+    let Value::Tag(SIGN1_TAG, inner) = outer else {
+        return Err(malformed("COSE_Sign1 is not tagged"));
+    };
+    let Value::Array(parts) = *inner else {
+        return Err(malformed("Failed to parse COSE_Sign1 outer array"));
+    };
+    let [Value::Bytes(header), Value::Map(_), Value::Bytes(_) | Value::Null, Value::Bytes(_)] = parts.as_slice() else {
+        return Err(malformed("expected protected header, unprotected header, payload and signature"));
+    };
+    let mut header_rest = header.as_slice();
+    match from_reader(&mut header_rest) {
+        Ok(Value::Map(fields)) if header_rest.is_empty() => Ok(fields),
+        _ => Err(malformed(&format!("the {} bytes of the protected header are not a map", header.len()))),
+    }
+}
+
+/// Whether a key is the label of a parameter: the registered ones are numbers (RFC 9052), ours are texts.
+fn names(key: &Value, name: &str) -> bool {
+    match name {
+        ALG => *key == Value::from(1),
+        KID => *key == Value::from(4),
+        text => key.as_text() == Some(text),
+    }
+}
+
+fn wrong(name: &str, expected: &str) -> ApiError {
+    malformed(&format!("Failed to decode protected header: {name} must be {expected}"))
+}
+
+fn integer(name: &str, value: &Value) -> Result<i64, ApiError> {
+    value.as_integer().and_then(|number| i64::try_from(number).ok()).ok_or_else(|| wrong(name, "an integer"))
+}
+
+fn text(name: &str, value: &Value) -> Result<String, ApiError> {
+    value.as_text().map(str::to_owned).ok_or_else(|| wrong(name, "a text"))
+}
+
+/// A kid is the text of the member id, as bytes.
+fn kid_text(value: &Value) -> Result<String, ApiError> {
+    let bytes = value.as_bytes().ok_or_else(|| wrong(KID, "a byte string"))?;
+    Ok(crate::stored::lossy(bytes))
+}

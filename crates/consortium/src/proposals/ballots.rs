@@ -1,0 +1,83 @@
+use api::ApiError;
+use kv::Tx;
+use serde_json::Value;
+
+use super::{
+    Decided, ProposalInfo, ProposalState, check_signed_id, not_found, record_history,
+    resolve::{self, Proposal},
+};
+use crate::{
+    ServiceContext,
+    envelope::Signed,
+    ids,
+    scripts::{Request, Scripts},
+};
+
+/// `POST /gov/members/proposals/{proposalId}/ballots/{memberId}:submit`: takes a ballot and resolves the proposal. The
+/// same ballot again changes nothing by itself but resolves again, too (D6).
+///
+/// # Errors
+/// 400 `InvalidResourceName`, `ProposalNotOpen`, `InvalidInput`, `VoteAlreadyExists`; 404 `ProposalNotFound`; 500 if the
+/// constitution cannot resolve the proposal; 503 if no script host is free.
+pub fn submit(
+    tx: &mut Tx,
+    signed: &Signed,
+    proposal_id: &str,
+    member_id: &str,
+    scripts: &mut Scripts<'_>,
+    context: &ServiceContext<'_>,
+) -> Result<Decided, ApiError> {
+    check_signed_id(signed, proposal_id)?;
+    check_member(signed, member_id)?;
+    let mut info = ProposalInfo::read(tx, proposal_id)?.ok_or_else(|| not_found(proposal_id))?;
+    check_open(&info, proposal_id)?;
+    let ballot = parse(&signed.payload)?;
+    let is_new = take(&mut info, member_id, ballot, proposal_id)?;
+    record_history(tx, signed);
+    let request = Request { member_id, created_at: signed.created_at, seed: resolve::seed(proposal_id)? };
+    let proposal = Proposal { text: super::record::text(tx, proposal_id)?, id: proposal_id.into(), info };
+    resolve::settle(tx, proposal, request, is_new.then_some(member_id), scripts, context)
+}
+
+fn check_member(signed: &Signed, member_id: &str) -> Result<(), ApiError> {
+    ids::check("member", member_id)?;
+    if signed.member_id == member_id {
+        return Ok(());
+    }
+    Err(ApiError::bad_request("InvalidResourceName", "Authenticated member id does not match URL"))
+}
+
+fn check_open(info: &ProposalInfo, proposal_id: &str) -> Result<(), ApiError> {
+    if info.state == ProposalState::Open {
+        return Ok(());
+    }
+    let message = format!(
+        "Proposal {proposal_id} is currently in state {} - only open proposals can receive votes",
+        info.state.lower()
+    );
+    Err(ApiError::bad_request("ProposalNotOpen", message))
+}
+
+fn parse(payload: &[u8]) -> Result<String, ApiError> {
+    let invalid = |message: String| ApiError::bad_request("InvalidInput", message);
+    let payload: Value = serde_json::from_slice(payload)
+        .map_err(|why| invalid(format!("Signed request body is not valid JSON: {why}")))?;
+    payload.get("ballot").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+        invalid("Signed request body is not a JSON object containing required string field \"ballot\"".into())
+    })
+}
+
+/// Adds a ballot; whether it is new.
+fn take(info: &mut ProposalInfo, member_id: &str, ballot: String, proposal_id: &str) -> Result<bool, ApiError> {
+    match info.ballots.get(member_id) {
+        None => {
+            info.ballots.insert(member_id.into(), ballot);
+            Ok(true)
+        }
+        Some(earlier) if *earlier == ballot => Ok(false),
+        Some(_) => {
+            let message = format!("Different ballot already submitted by m[{member_id}] for {proposal_id}.");
+            Err(ApiError::bad_request("VoteAlreadyExists", message))
+        }
+    }
+}
