@@ -1,0 +1,94 @@
+//! What a party finds out about a service before it acknowledges its state (D32, D42): who is in it, by which rules, what
+//! runs there, and what any single party can do alone.
+
+mod findings;
+mod judged;
+mod powers;
+
+pub use findings::{Finding, Level};
+pub use judged::{Judged, JudgedMember};
+pub use powers::{Power, powers};
+
+use crypto::Certificate;
+
+use crate::{Invitation, Member, NodeState, Quote, Result, Service, ServiceInfo};
+
+/// What the service is measured by.
+#[derive(Debug, Clone, Copy)]
+pub struct Expectations<'a> {
+    /// The text of the constitution that ships with this client.
+    pub constitution: &'a str,
+    /// What the invitation promised.
+    pub invitation: Option<&'a Invitation>,
+    /// Hex SHA-256 of the only executable that is acceptable.
+    pub build: Option<&'a str>,
+}
+
+/// The sum of the findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything is as expected, and evidence proves what runs there.
+    Verified,
+    /// Nothing contradicts, but nothing proves what runs there either.
+    NotVerifiable,
+    /// Something is not as expected.
+    NotAsExpected,
+}
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Assessment {
+    /// The state, as far as a member judges it.
+    pub judged: Judged,
+    /// The text of the constitution.
+    pub constitution: String,
+    /// The members.
+    pub members: Vec<Member>,
+    /// What was checked.
+    pub findings: Vec<Finding>,
+    /// What single parties can do alone.
+    pub powers: Vec<Power>,
+}
+
+impl Assessment {
+    /// The sum of the findings.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let worst = self.findings.iter().map(|finding| finding.level).max();
+        match worst {
+            Some(Level::Failure) => Verdict::NotAsExpected,
+            Some(Level::NotVerifiable) => Verdict::NotVerifiable,
+            _ => Verdict::Verified,
+        }
+    }
+}
+
+/// Everything that is asked.
+pub(crate) struct Facts {
+    pub(crate) info: ServiceInfo,
+    pub(crate) node: NodeState,
+    pub(crate) quote: Quote,
+    /// The certificate of the TLS connection.
+    pub(crate) tls: Option<Certificate>,
+}
+
+/// Asks the service for everything that matters and compares it with what is expected.
+///
+/// # Errors
+/// If the service does not answer a question. What it answers wrongly is a finding, not an error.
+pub async fn assess(service: &Service, expectations: Expectations<'_>) -> Result<Assessment> {
+    let facts = Facts {
+        info: service.service_info().await?,
+        node: service.node_state().await?,
+        quote: service.quote().await?,
+        tls: service.connection().peer(),
+    };
+    let constitution = service.constitution().await?;
+    let members = service.members().await?;
+    let application = service.application().await?;
+    let judged = Judged::new(service, &facts, &constitution, application, &members).await?;
+    let shipped = constitution == expectations.constitution;
+    let findings = findings::all(service.connection(), &facts, &judged, expectations, crate::now())?;
+    let powers = powers(&members, shipped, facts.quote.format == findings::VIRTUAL);
+    Ok(Assessment { judged, constitution, members, findings, powers })
+}
