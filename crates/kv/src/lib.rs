@@ -14,6 +14,9 @@ mod tx;
 mod tx_id;
 mod write_set;
 
+#[cfg(test)]
+mod tests;
+
 pub use read_set::{Conflict, ReadSet};
 pub use state::{State, Versioned};
 pub use tx::Tx;

@@ -1,1 +1,43 @@
-//! openraft: ordered batches in, durable committed batches out; segment log, peers
+//! openraft: ordered batches in, durable committed batches out.
+//!
+//! Everything between a transaction and its answer happens on one thread, the *commit thread*, which runs a
+//! single-threaded runtime: the [`sequencer`] checks what each transaction has read against the head and gives it its
+//! place, the [`sealer`] turns the batch into the bytes of the ledger and signs it, openraft makes it durable on a
+//! majority (a majority of one, for now), and the [`machine`] applies it: the entries go to the chunk files, the new
+//! state is published, the answers go out. While one batch is being written, the next one waits in the channel and
+//! grows: that is the group commit.
+//!
+//! Readers never come here: they take [`Replica::committed`].
+//!
+//! ```text
+//! submit ──► sequencer ──► sealer ──► openraft ──► segment log (fdatasync) ──► machine ──► chunk files, state, answers
+//! ```
+
+mod batch;
+mod committed;
+mod covered;
+mod engine;
+mod error;
+mod history;
+mod hold;
+pub mod log;
+mod machine;
+mod network;
+mod open;
+mod overlap;
+mod replica;
+mod replay;
+mod sealer;
+mod sequencer;
+mod shared;
+mod store;
+mod transaction;
+pub mod types;
+
+pub use committed::Committed;
+pub use error::{ReplicationError, SubmitError};
+pub use hold::Hold;
+pub use open::{Opened, Options, open};
+pub use replica::{Replica, Status, Unavailable};
+pub use sealer::Signer;
+pub use transaction::Transaction;

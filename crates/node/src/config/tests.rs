@@ -1,0 +1,148 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn base() -> Value {
+    example("127.0.0.1:8080", &["iPAddress:127.0.0.1", "dNSName:localhost"])
+}
+
+/// The example with `value` put at a path like `/network/x`.
+fn with(path: &str, value: Value) -> Result<Config, ConfigError> {
+    let mut config = base();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    let mut at = &mut config;
+    for part in parent.split('/').skip(1) {
+        at = at.as_object_mut().unwrap().entry(part).or_insert_with(|| json!({}));
+    }
+    at.as_object_mut().unwrap().insert(name.to_owned(), value);
+    Config::parse(&config.to_string())
+}
+
+fn refusal(path: &str, value: Value) -> String {
+    with(path, value).unwrap_err().to_string()
+}
+
+#[test]
+fn d38_the_example_has_certificates_that_last() {
+    let config = Config::parse(&base().to_string()).unwrap();
+    assert_eq!(config.node_certificate.initial_validity_days, 90);
+    let CommandKind::Start(start) = &config.command.kind else { panic!("the example starts a service") };
+    assert_eq!(start.initial_service_certificate_validity_days, 365);
+    assert_eq!(start.members.len(), 1);
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_absent_is_as_in_ccf() {
+    let config = Config::parse(&base().to_string()).unwrap();
+    let interface = &config.network.rpc_interfaces[0];
+    assert_eq!(interface.http, HttpLimits::default());
+    assert_eq!((interface.max_open_sessions_soft, interface.max_open_sessions_hard), (1000, 1010));
+    assert_eq!((interface.authority, interface.protocol), (Authority::Service, AppProtocol::Http1));
+    assert_eq!(config.ledger.chunk_size.bytes, 5 << 20);
+    assert_eq!(config.idle_connection_timeout, Duration::from_secs(60));
+    assert_eq!(config.node_certificate.curve, Curve::P384);
+}
+
+#[test]
+fn d35_the_state_lies_beside_the_ledger() {
+    let mut config = base();
+    config.as_object_mut().unwrap().remove("node_state");
+    config["ledger"]["directory"] = json!("/data/l");
+    assert_eq!(Config::parse(&config.to_string()).unwrap().state_directory, PathBuf::from("/data/l.state"));
+    assert_eq!(with("/node_state/directory", json!("s")).unwrap().state_directory, PathBuf::from("s"));
+}
+
+#[test]
+fn d31_the_resume_mode_is_chosen_at_start() {
+    let config = with("/command/start/resume", json!("witnessed")).unwrap();
+    let CommandKind::Start(start) = &config.command.kind else { panic!("not a start") };
+    assert_eq!(start.resume, Some(consortium::genesis::ResumeMode::Witnessed));
+    assert_eq!(
+        refusal("/command/start/resume", json!("never")),
+        "command.start.resume is \"never\", must be one of: auto, witnessed, recovery"
+    );
+}
+
+#[test]
+fn unknown_members_are_named_in_full() {
+    assert!(refusal("/colour", json!(1)).starts_with("colour is not a known setting"));
+    let interface = "/network/rpc_interfaces/primary_rpc_interface";
+    assert!(
+        refusal(&format!("{interface}/http_configuration/max_body"), json!("1MB"))
+            .starts_with("network.rpc_interfaces.primary_rpc_interface.http_configuration.max_body is not a known")
+    );
+    assert!(refusal("/command/start/member", json!([])).starts_with("command.start.member is not"));
+    let member = json!([{"certificate_file": "a.pem", "certficate": "b.pem"}]);
+    assert!(refusal("/command/start/members", member).starts_with("command.start.members[0].certficate is not"));
+}
+
+#[test]
+fn wrong_values_are_named_in_full() {
+    let interface = "/network/rpc_interfaces/primary_rpc_interface";
+    let name = "network.rpc_interfaces.primary_rpc_interface";
+    for (path, value, text) in [
+        (format!("{interface}/bind_address"), json!("nowhere"), format!("{name}.bind_address is \"nowhere\"")),
+        (format!("{interface}/max_open_sessions_hard"), json!(5), format!("{name}.max_open_sessions_hard is 5")),
+        (format!("{interface}/http_configuration/max_body_size"), json!("much"), "max_body_size must be a size".into()),
+        (format!("{interface}/endorsement/authority"), json!("ACME"), "endorsement.authority is \"ACME\"".into()),
+        ("/command/type".into(), json!("Stop"), "command.type is \"Stop\"".into()),
+        ("/command/start/members".into(), json!([]), "command.start.members is missing".into()),
+        ("/command/start/members".into(), json!([{}]), "command.start.members[0].certificate_file is missing".into()),
+        ("/ledger/chunk_size".into(), json!(5), "ledger.chunk_size must be a string".into()),
+        ("/node_certificate/subject_alt_names".into(), json!(["localhost"]), "subject_alt_names[0] is \"localhost\"".into()),
+        ("/idle_connection_timeout".into(), json!("0s"), "idle_connection_timeout must be".into()),
+        ("/network/rpc_interfaces".into(), json!({}), "network.rpc_interfaces.NAME is missing".into()),
+        ("/worker_threads".into(), json!(-1), "worker_threads must be an integer".into()),
+    ] {
+        let error = refusal(&path, value);
+        assert!(error.contains(&text), "{error} / {text}");
+    }
+}
+
+#[test]
+fn what_would_mean_something_else_is_refused_by_name() {
+    for (path, value) in [
+        ("/ledger/read_only_directories", json!(["old"])),
+        ("/output_files/sealed_ledger_secret_location", json!("x")),
+        ("/network/rpc_interfaces/primary_rpc_interface/accepted_endpoints", json!(["/node/.*"])),
+    ] {
+        let error = refusal(path, value);
+        let name = path.trim_start_matches('/').replace('/', ".");
+        assert!(error.starts_with(&format!("{name} is not supported: ")), "{error}");
+    }
+    assert!(with("/ledger/read_only_directories", json!([])).is_ok());
+}
+
+#[test]
+fn d40_tuning_without_a_counterpart_is_taken_with_a_warning() {
+    let config = with("/ledger_signatures", json!({"tx_count": 10, "delay": "100ms"})).unwrap();
+    assert_eq!(config.warnings.len(), 2);
+    assert!(config.warnings[0].starts_with("ledger_signatures.tx_count has no effect: every batch"));
+    for section in ["consensus", "snapshots", "memory", "jwt"] {
+        assert!(refusal(&format!("/{section}/nope"), json!(1)).starts_with(&format!("{section}.nope is not")));
+    }
+    assert_eq!(with("/tick_interval", json!("10ms")).unwrap().warnings.len(), 1);
+}
+
+#[test]
+fn other_commands_are_read() {
+    let mut config = base();
+    config["command"]["type"] = json!("Join");
+    assert_eq!(Config::parse(&config.to_string()).unwrap_err().to_string(), "command.join is missing");
+    config["command"]["join"] = json!({"target_rpc_address": "10.0.0.1:8080", "retry_timeout": "2s"});
+    let joined = Config::parse(&config.to_string()).unwrap();
+    let CommandKind::Join(join) = joined.command.kind else { panic!("not a join") };
+    assert_eq!((join.retry_timeout, join.fetch_snapshot_max_attempts), (Duration::from_secs(2), 3));
+    config["command"] = json!({"type": "Recover", "recover": {"previous_service_identity_file": "old.pem"}});
+    let recovered = Config::parse(&config.to_string()).unwrap();
+    assert!(matches!(recovered.command.kind, CommandKind::Recover(_)));
+}
+
+#[test]
+fn files_are_named() {
+    let error = Config::load(Path::new("/nonexistent/node.json")).unwrap_err().to_string();
+    assert!(error.starts_with("/nonexistent/node.json: "), "{error}");
+    assert!(Config::parse("{").unwrap_err().to_string().starts_with("the configuration is not JSON: "));
+    assert_eq!(Config::parse("[]").unwrap_err().to_string(), "(the whole file) must be an object");
+}

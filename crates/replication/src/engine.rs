@@ -1,0 +1,138 @@
+//! The commit thread.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ledger::secrets::LedgerSecrets;
+use openraft::{
+    BasicNode, Config, LogId, Raft, ServerState, SnapshotPolicy, StoredMembership, Vote, storage::RaftLogStorage,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    Replica, ReplicationError, Signer,
+    covered::CoveredFile,
+    log::SegmentLog,
+    machine::Machine,
+    network::NoPeers,
+    replay::Replay,
+    sealer::Sealer,
+    sequencer::{Request, Sequencer},
+    shared::Shared,
+    store::LedgerStore,
+    types::TypeConfig,
+};
+
+/// This node's number in the raft group. A group of one needs no more.
+const NODE: u64 = 1;
+/// Requests that may wait for the sequencer; whoever comes later waits to be let in.
+const MAX_WAITING: usize = 4096;
+
+/// Everything that the commit thread starts from.
+pub(crate) struct Parts {
+    pub(crate) log: SegmentLog,
+    pub(crate) covered: CoveredFile,
+    pub(crate) replay: Replay,
+    pub(crate) store: LedgerStore,
+    pub(crate) last_applied: Option<LogId<u64>>,
+    pub(crate) membership: StoredMembership<u64, BasicNode>,
+    pub(crate) secrets: LedgerSecrets,
+    pub(crate) signer: Signer,
+    pub(crate) chunk_size: u64,
+}
+
+/// Starts the commit thread and waits until this node orders transactions.
+pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
+    let reader = parts.store.reader().clone();
+    let committed = parts.replay.committed();
+    let Parts { log, covered, replay, store, last_applied, membership, secrets, signer, chunk_size } = parts;
+    let head = replay.state;
+    let chunk_bytes = store.chunk_bytes();
+    let (tree, last_signature) = (replay.history.tree().clone(), replay.history.last_signature());
+    let sealer = Sealer::new(signer, secrets.clone(), tree, last_signature, chunk_size, chunk_bytes);
+    let shared = Arc::new(Shared::new(committed, replay.history, secrets));
+    let is_new = last_applied.is_none() && log.last_log_id().is_none();
+    let machine = Machine::new(shared.clone(), store, Arc::new(covered), last_applied, membership);
+
+    let (requests, incoming) = mpsc::channel(MAX_WAITING);
+    let (stop, stopped) = watch::channel(None);
+    let (ready, is_ready) = oneshot::channel();
+    let commit = {
+        let shared = shared.clone();
+        async move {
+            let result = commit(log, machine, is_new, head, sealer, shared.clone(), incoming, ready).await;
+            shared.abandon_in_flight();
+            stop.send_replace(Some(result));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(ReplicationError::Thread)?;
+    let thread = std::thread::Builder::new().name("commit".into()).spawn(move || runtime.block_on(commit));
+    let thread = thread.map_err(ReplicationError::Thread)?;
+    match is_ready.await {
+        Ok(view) => Ok(Replica::new(shared, requests, reader, stopped, thread, view)),
+        Err(_) => {
+            let why = stopped.borrow().clone().and_then(Result::err);
+            Err(ReplicationError::Raft(why.unwrap_or_else(|| "the commit thread ended".into())))
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the one place where all parts meet")]
+async fn commit(
+    log: SegmentLog,
+    machine: Machine,
+    is_new: bool,
+    head: kv::State,
+    sealer: Sealer,
+    shared: Arc<Shared>,
+    incoming: mpsc::Receiver<Request>,
+    ready: oneshot::Sender<u64>,
+) -> Result<(), String> {
+    let log = step_down(log).await?;
+    let raft = Raft::new(NODE, Arc::new(config()?), NoPeers, log, machine).await.map_err(|why| why.to_string())?;
+    let view = lead(&raft, is_new).await? + 1;
+    // Nobody waits any more if the node is stopping already.
+    let _ = ready.send(view);
+    let result = Sequencer::new(view, head, sealer, shared, raft.clone()).run(incoming).await;
+    raft.shutdown().await.map_err(|why| why.to_string())?;
+    result
+}
+
+/// Gives up the leadership that an earlier process had, so that openraft does not take it up again in the old term.
+async fn step_down(mut log: SegmentLog) -> Result<SegmentLog, String> {
+    if let Some(vote) = log.vote().filter(|vote| vote.committed) {
+        let vote = Vote { committed: false, ..vote };
+        log.save_vote(&vote).await.map_err(|why| why.to_string())?;
+    }
+    Ok(log)
+}
+
+/// Becomes leader in a new term, and says which. A group of one needs no more than its own vote, but each start must
+/// have a term of its own.
+async fn lead(raft: &Raft<TypeConfig>, is_new: bool) -> Result<u64, String> {
+    if is_new {
+        let members = BTreeMap::from([(NODE, BasicNode::default())]);
+        raft.initialize(members).await.map_err(|why| why.to_string())?;
+    } else {
+        raft.trigger().elect().await.map_err(|why| why.to_string())?;
+    }
+    let elected = |metrics: &openraft::RaftMetrics<u64, BasicNode>| metrics.state == ServerState::Leader;
+    let metrics = raft.wait(Some(std::time::Duration::from_secs(10))).metrics(elected, "leadership").await;
+    metrics.map(|metrics| metrics.current_term).map_err(|why| why.to_string())
+}
+
+/// Timers play no part in a group of one: nobody else can be leader, and elections are asked for.
+fn config() -> Result<Config, String> {
+    let config = Config {
+        cluster_name: "cgs".into(),
+        heartbeat_interval: 500,
+        election_timeout_min: 2_000,
+        election_timeout_max: 4_000,
+        enable_elect: false,
+        enable_heartbeat: false,
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: 0,
+        ..Config::default()
+    };
+    config.validate().map_err(|why| why.to_string())
+}

@@ -1,0 +1,87 @@
+use std::path::PathBuf;
+
+use kv::{Conflict, State};
+use ledger::LedgerError;
+
+/// Why a ledger could not be opened or written. Each text names the file or the seqno and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplicationError {
+    /// The raft log is not what this node wrote.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
+    /// The file system failed.
+    #[error(transparent)]
+    Disk(#[from] disk::DiskError),
+    /// Bytes of the ledger are not what they must be.
+    #[error("{file}: seqno {seqno}: {source}. The ledger was changed or damaged after it was written: restore the directory from a copy that verifies (`cgs ledger verify`)")]
+    Ledger {
+        /// The file, or `raft log`.
+        file: String,
+        /// The transaction at which it shows.
+        seqno: u64,
+        /// What differs.
+        source: LedgerError,
+    },
+    /// Two places that hold the same transactions differ.
+    #[error("{file}: seqno {seqno} differs from the raft log. One of the two was changed after it was written: restore both directories from the same copy")]
+    Diverged {
+        /// The chunk file.
+        file: String,
+        /// The first transaction that differs.
+        seqno: u64,
+    },
+    /// A part of the ledger is not there.
+    #[error("{place}: {missing}. Put the missing file back, or start with `command.type` Recover from the ledger files that there are")]
+    Missing {
+        /// Where it was looked for.
+        place: PathBuf,
+        /// What is missing.
+        missing: String,
+    },
+    /// A file that says how far the ledger files reach is not what this node wrote.
+    #[error("{file}: {why}. Restore the state directory from the copy that belongs to the ledger directory")]
+    Covered {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// openraft gave up.
+    #[error("consensus stopped: {0}")]
+    Raft(String),
+    /// The commit thread could not be started.
+    #[error("cannot start the commit thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl ReplicationError {
+    pub(crate) fn ledger(file: impl ToString, seqno: u64, source: impl Into<LedgerError>) -> Self {
+        Self::Ledger { file: file.to_string(), seqno, source: source.into() }
+    }
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// Something that the transaction read has changed: run it again, on `head`.
+    #[error("{why}")]
+    Conflict {
+        /// What has changed.
+        why: Conflict,
+        /// The state that includes everything that is being written.
+        head: Box<State>,
+    },
+    /// The transaction is larger than a batch may be.
+    #[error("the transaction takes {bytes} bytes of ledger; at most {limit} are possible")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The node is stopping, or has stopped because it could not write. The transaction may have been committed.
+    #[error("the node is stopping")]
+    Stopping,
+}

@@ -1,0 +1,96 @@
+//! From the bytes of the ledger back to the state.
+
+use kv::{State, TxId, UNIT_KEY};
+use ledger::{
+    LedgerError, entry,
+    secrets::LedgerSecrets,
+    signature::NodeSignature,
+    tables,
+};
+
+use crate::{Committed, ReplicationError, history::History};
+
+/// Rebuilds state and history, entry by entry, and checks everything that can be checked without a key of the host's:
+/// order, encryption, and that each signature was made over exactly what stands before it.
+#[derive(Default)]
+pub(crate) struct Replay {
+    pub(crate) state: State,
+    pub(crate) history: History,
+    /// The last signature transaction.
+    signature: Option<NodeSignature>,
+}
+
+impl Replay {
+    /// The last transaction so far.
+    pub(crate) fn last(&self) -> TxId {
+        self.state.tx_id()
+    }
+
+    /// What is known to be committed now.
+    pub(crate) fn committed(&self) -> Committed {
+        Committed { state: self.state.clone(), root: self.history.tree().root() }
+    }
+
+    /// Takes the next entry, which lies at `offset` of its chunk; returns its flags. `file` is named in errors.
+    pub(crate) fn entry(
+        &mut self,
+        file: &str,
+        offset: u64,
+        bytes: &[u8],
+        secrets: &LedgerSecrets,
+    ) -> Result<u8, ReplicationError> {
+        let seqno = self.last().seqno + 1;
+        self.take(seqno, offset, bytes, secrets).map_err(|why| ReplicationError::ledger(file, seqno, why))
+    }
+
+    fn take(&mut self, seqno: u64, offset: u64, bytes: &[u8], secrets: &LedgerSecrets) -> Result<u8, LedgerError> {
+        let decoded = entry::decode(bytes)?;
+        let tx_id = decoded.tx_id;
+        if tx_id.seqno != seqno || tx_id.view < self.last().view {
+            let (expected, got) = (format!("{}.{seqno} or a later view", self.last().view), tx_id.to_string());
+            return Err(LedgerError::Differs { field: "transaction ID", expected, got });
+        }
+        let writes = decoded.open(secrets)?;
+        let signature = writes.get(tables::SIGNATURES, &UNIT_KEY).flatten();
+        let signature = signature.map(|json| NodeSignature::from_json(json)).transpose()?;
+        if let Some(signature) = &signature {
+            self.check_root(signature)?;
+        }
+        self.history.entry(tx_id.view, offset, decoded.leaf()?);
+        for (map, key) in History::watched_keys(&writes) {
+            self.history.wrote(map, key.clone(), seqno);
+        }
+        self.state.apply(tx_id, &writes);
+        if signature.is_some() {
+            self.history.signed();
+            self.signature = signature;
+        }
+        Ok(decoded.header.flags)
+    }
+
+    fn check_root(&self, signature: &NodeSignature) -> Result<(), LedgerError> {
+        let (expected, got) = (self.history.tree().root(), signature.root()?);
+        if expected == got {
+            return Ok(());
+        }
+        let field = "root of the signature";
+        Err(LedgerError::Differs { field, expected: hex::encode(expected), got: hex::encode(got) })
+    }
+
+    /// Checks the last signature with the certificate that the ledger has for the node; since it covers everything
+    /// before it, that is enough.
+    pub(crate) fn check_last_signature(&self, file: &str) -> Result<(), ReplicationError> {
+        let Some(signature) = &self.signature else { return Ok(()) };
+        let failed = |why: LedgerError| ReplicationError::ledger(file, signature.seqno, why);
+        let missing = || LedgerError::Malformed {
+            field: "node of the signature",
+            reason: "the ledger has no certificate for it".into(),
+        };
+        let stored = self.state.get(tables::NODES_ENDORSED_CERTIFICATES, signature.node.as_bytes());
+        let pem = stored.ok_or_else(missing).map_err(failed)?;
+        let key = crypto::Certificate::from_pem(&String::from_utf8_lossy(&pem.value))
+            .and_then(|certificate| certificate.public_key())
+            .map_err(|why| failed(why.into()))?;
+        signature.verify(&key).map_err(failed)
+    }
+}

@@ -1,0 +1,231 @@
+use std::{sync::Arc, thread::JoinHandle};
+
+use bytes::Bytes;
+use kv::TxId;
+use ledger::{
+    LedgerError, entry, receipt::{Components, Receipt}, signature::NodeSignature, tables,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    Committed, Hold, SubmitError, Transaction,
+    sequencer::{MAX_TRANSACTION_BYTES, Request, Submission},
+    shared::Shared,
+    store::EntryReader,
+};
+
+/// What is known of a transaction (CCF's transaction status).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Durable, signed, final.
+    Committed,
+    /// Another transaction took its place: final as well.
+    Invalid,
+    /// Being written.
+    Pending,
+    /// Nothing is known of it here.
+    Unknown,
+}
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// Only committed transactions have receipts.
+    #[error("the transaction is {0:?}")]
+    NotCommitted(Status),
+    /// The ledger could not be read or is not what was written.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// A handle on the ledger of this node. Clones are the same ledger.
+#[derive(Clone)]
+pub struct Replica {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    requests: mpsc::Sender<Request>,
+    reader: EntryReader,
+    stopped: watch::Receiver<Option<Result<(), String>>>,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+    view: u64,
+}
+
+impl Replica {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        requests: mpsc::Sender<Request>,
+        reader: EntryReader,
+        stopped: watch::Receiver<Option<Result<(), String>>>,
+        thread: JoinHandle<()>,
+        view: u64,
+    ) -> Self {
+        let thread = std::sync::Mutex::new(Some(thread));
+        Self { inner: Arc::new(Inner { shared, requests, reader, stopped, thread, view }) }
+    }
+
+    /// The state that is committed now. Never waits.
+    #[must_use]
+    pub fn committed(&self) -> Arc<Committed> {
+        self.inner.shared.committed()
+    }
+
+    /// The view in which this node orders transactions.
+    #[must_use]
+    pub fn view(&self) -> u64 {
+        self.inner.view
+    }
+
+    /// Places a transaction and waits until it is durable, committed and signed.
+    ///
+    /// # Errors
+    /// [`SubmitError::Conflict`] with the state to run it on again, or why it cannot be committed at all.
+    pub async fn submit(&self, transaction: Transaction) -> Result<TxId, SubmitError> {
+        let bytes = transaction.domains.entry_len();
+        if bytes > MAX_TRANSACTION_BYTES {
+            return Err(SubmitError::TooLarge { bytes, limit: MAX_TRANSACTION_BYTES });
+        }
+        let (submission, answer) = Submission::new(transaction);
+        self.ask(Request::Submit(Box::new(submission))).await?;
+        answer.await.map_err(|_| SubmitError::Stopping)?
+    }
+
+    /// Waits for the right to place the next transaction alone. See [`Hold`].
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopping`]
+    pub async fn hold(&self) -> Result<Hold, SubmitError> {
+        let (holder, hold) = oneshot::channel();
+        self.ask(Request::Hold(holder)).await?;
+        hold.await.map_err(|_| SubmitError::Stopping)
+    }
+
+    /// Waits until everything up to `seqno` is committed; for answers that were found on the head.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopping`]
+    pub async fn wait_for(&self, seqno: u64) -> Result<(), SubmitError> {
+        let mut publications = self.inner.shared.publications();
+        let reached = publications.wait_for(|last| *last >= seqno).await;
+        reached.map(|_| ()).map_err(|_| SubmitError::Stopping)
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), SubmitError> {
+        self.inner.requests.send(request).await.map_err(|_| SubmitError::Stopping)
+    }
+
+    /// What is known of a transaction.
+    #[must_use]
+    pub fn status(&self, id: TxId) -> Status {
+        let committed = self.committed().state.tx_id();
+        let local = self.inner.shared.history().view_of(id.seqno);
+        match (committed.seqno >= id.seqno, local == Some(id.view)) {
+            (true, true) => Status::Committed,
+            (true, false) => Status::Invalid,
+            (false, true) => Status::Pending,
+            (false, false) if committed.view > id.view => Status::Invalid,
+            (false, false) => Status::Unknown,
+        }
+    }
+
+    /// The first transaction of each view, from view 1 on.
+    #[must_use]
+    pub fn view_history(&self) -> Vec<TxId> {
+        self.inner.shared.history().view_history()
+    }
+
+    /// The seqno of the last signature transaction.
+    #[must_use]
+    pub fn last_signature(&self) -> u64 {
+        self.inner.shared.history().last_signature()
+    }
+
+    /// The receipt of a committed transaction. Reads the ledger files: not for the runtime's own threads.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn receipt(&self, id: TxId) -> Result<Receipt, Unavailable> {
+        match self.status(id) {
+            Status::Committed => {}
+            other => return Err(Unavailable::NotCommitted(other)),
+        }
+        let history = self.inner.shared.history();
+        let signed = history.signature_for(id.seqno).ok_or(Unavailable::NotCommitted(Status::Pending))?;
+        let signature = self.signature(&self.read(history.location(signed), signed)?)?;
+        if signed == id.seqno {
+            return Ok(Receipt::of_signature(&signature, Vec::new())?);
+        }
+        let components = self.components(id, &self.read(history.location(id.seqno), id.seqno)?)?;
+        Ok(Receipt::of_transaction(id.seqno, &components, history.tree(), &signature, Vec::new())?)
+    }
+
+    /// Every committed value that a key of a watched map (proposals) ever had, with its seqno, oldest first; `None` for
+    /// a removal. Reads the ledger files.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or is not what was written.
+    pub fn writes_to(&self, map: &str, key: &[u8]) -> Result<Vec<(u64, Option<Bytes>)>, LedgerError> {
+        let last = self.committed().state.tx_id().seqno;
+        let history = self.inner.shared.history();
+        let seqnos = history.writes_to(map, key).iter().copied().filter(|seqno| *seqno <= last);
+        let value = |seqno| {
+            let bytes = self.read(history.location(seqno), seqno)?;
+            let entry = entry::decode(&bytes)?;
+            let writes = entry.open(&self.inner.shared.secrets)?;
+            Ok((seqno, writes.get(map, key).flatten().cloned()))
+        };
+        seqnos.map(value).collect()
+    }
+
+    fn read(&self, location: Option<(u64, u64)>, seqno: u64) -> Result<Vec<u8>, LedgerError> {
+        let (chunk, offset) =
+            location.ok_or(LedgerError::NoLeaf { index: seqno, first: 0, size: seqno })?;
+        self.inner.reader.read(chunk, offset)
+    }
+
+    fn signature(&self, bytes: &[u8]) -> Result<NodeSignature, LedgerError> {
+        let entry = entry::decode(bytes)?;
+        let value = entry.public.get(tables::SIGNATURES, &kv::UNIT_KEY).flatten();
+        NodeSignature::from_json(value.map_or(&[], |value| value.as_ref()))
+    }
+
+    fn components(&self, id: TxId, bytes: &[u8]) -> Result<Components, LedgerError> {
+        let entry = entry::decode(bytes)?;
+        Ok(Components {
+            write_set_digest: entry.write_set_digest(),
+            commit_evidence: self.inner.shared.secrets.require(id.seqno)?.commit_evidence(id),
+            claims_digest: entry.claims_digest,
+        })
+    }
+
+    /// Waits until the ledger has stopped, by [`Self::stop`] or because it could not be written.
+    ///
+    /// # Errors
+    /// Why it could not be written: the process should stop then.
+    pub async fn stopped(&self) -> Result<(), String> {
+        let mut stopped = self.inner.stopped.clone();
+        match stopped.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(Ok(())),
+            Err(_) => Err("the commit thread ended unexpectedly".to_owned()),
+        }
+    }
+
+    /// Finishes what was asked before and stops.
+    ///
+    /// # Errors
+    /// As [`Self::stopped`].
+    pub async fn stop(&self) -> Result<(), String> {
+        // If nobody takes the request, it has stopped already.
+        let _ = self.ask(Request::Stop).await;
+        let result = self.stopped().await;
+        let thread = crate::sealer::lock(&self.inner.thread).take();
+        if let Some(thread) = thread {
+            // The thread ends right behind the message; a panic in it was reported by `stopped`.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        result
+    }
+}

@@ -1,0 +1,164 @@
+//! The order of transactions.
+
+use std::{mem, sync::Arc};
+
+use kv::{State, TxId};
+use openraft::Raft;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    Committed, Hold, SubmitError, Transaction,
+    hold::HOLD_LIMIT,
+    sealer::{Placed, Sealer},
+    shared::{InFlight, Shared},
+    types::TypeConfig,
+};
+
+/// Transactions in one batch at most.
+const MAX_BATCH: usize = 4096;
+/// Bytes of ledger in one batch at most, beyond its first transaction.
+const MAX_BATCH_BYTES: usize = 4 << 20;
+/// Bytes of ledger for one transaction at most.
+pub(crate) const MAX_TRANSACTION_BYTES: usize = 16 << 20;
+
+pub(crate) type Answer = oneshot::Sender<Result<TxId, SubmitError>>;
+
+/// A transaction and who waits for it.
+pub(crate) struct Submission {
+    pub(crate) transaction: Transaction,
+    pub(crate) answer: Answer,
+}
+
+impl Submission {
+    pub(crate) fn new(transaction: Transaction) -> (Self, oneshot::Receiver<Result<TxId, SubmitError>>) {
+        let (answer, receiver) = oneshot::channel();
+        (Self { transaction, answer }, receiver)
+    }
+}
+
+/// What can be asked of the sequencer.
+pub(crate) enum Request {
+    /// Place this transaction.
+    Submit(Box<Submission>),
+    /// Let this one place the next transaction alone.
+    Hold(oneshot::Sender<Hold>),
+    /// Finish what was asked before, then stop.
+    Stop,
+}
+
+/// What is left to do before the next batch can be filled.
+enum Then {
+    Continue,
+    Serve(oneshot::Sender<Hold>),
+    Stop,
+}
+
+/// The batch that is being filled.
+#[derive(Default)]
+struct OpenBatch {
+    placed: Vec<Placed>,
+    answers: Vec<(TxId, Answer)>,
+    bytes: usize,
+    chunk_after: bool,
+}
+
+impl OpenBatch {
+    fn is_full(&self) -> bool {
+        self.placed.len() >= MAX_BATCH || self.bytes >= MAX_BATCH_BYTES
+    }
+}
+
+/// Gives every transaction its place, checks what it read, and writes batch after batch.
+pub(crate) struct Sequencer {
+    view: u64,
+    head: State,
+    open: OpenBatch,
+    sealer: Sealer,
+    shared: Arc<Shared>,
+    raft: Raft<TypeConfig>,
+}
+
+impl Sequencer {
+    pub(crate) fn new(view: u64, head: State, sealer: Sealer, shared: Arc<Shared>, raft: Raft<TypeConfig>) -> Self {
+        Self { view, head, open: OpenBatch::default(), sealer, shared, raft }
+    }
+
+    /// Works until it is told to stop or a batch cannot be written.
+    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), String> {
+        while let Some(request) = requests.recv().await {
+            let mut then = self.take(request);
+            while matches!(then, Then::Continue) && !self.open.is_full() {
+                let Ok(request) = requests.try_recv() else { break };
+                then = self.take(request);
+            }
+            self.write().await?;
+            match then {
+                Then::Continue => {}
+                Then::Serve(holder) => self.serve(holder).await?,
+                Then::Stop => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, request: Request) -> Then {
+        match request {
+            Request::Submit(submission) => {
+                self.place(*submission);
+                Then::Continue
+            }
+            Request::Hold(holder) => Then::Serve(holder),
+            Request::Stop => Then::Stop,
+        }
+    }
+
+    fn place(&mut self, submission: Submission) {
+        let Submission { transaction, answer } = submission;
+        if let Err(why) = transaction.reads.check(&self.head) {
+            // Whoever asked may be gone; then nobody needs to know.
+            let _ = answer.send(Err(SubmitError::Conflict { why, head: Box::new(self.head.clone()) }));
+            return;
+        }
+        let tx_id = TxId::new(self.view, self.head.tx_id().seqno + 1);
+        self.head.apply(tx_id, &transaction.writes);
+        self.open.bytes += transaction.domains.entry_len();
+        self.open.chunk_after |= transaction.chunk_after;
+        let Transaction { domains, claims_digest, writes, .. } = transaction;
+        self.shared.note_writes(tx_id.seqno, &writes);
+        self.open.placed.push(Placed { tx_id, domains, claims_digest });
+        self.open.answers.push((tx_id, answer));
+    }
+
+    /// Seals and writes the open batch, if there is anything in it.
+    async fn write(&mut self) -> Result<(), String> {
+        let OpenBatch { placed, answers, chunk_after, .. } = mem::take(&mut self.open);
+        let Some(first) = placed.first().map(|one| one.tx_id) else { return Ok(()) };
+        let sealed =
+            self.sealer.seal(first, placed, chunk_after, &mut self.head).map_err(|why| why.to_string())?;
+        let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
+        let ends_chunk = sealed.ends_chunk;
+        self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });
+        self.raft.client_write(sealed.batch).await.map_err(|why| why.to_string())?;
+        if ends_chunk {
+            // The log is cut behind what lies in synced chunk files.
+            self.raft.trigger().snapshot().await.map_err(|why| why.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Lets one holder place the next transaction while everybody else waits.
+    async fn serve(&mut self, holder: oneshot::Sender<Hold>) -> Result<(), String> {
+        let (submit, submission) = oneshot::channel();
+        if holder.send(Hold::new(self.shared.committed(), submit)).is_err() {
+            return Ok(());
+        }
+        if let Ok(Ok(submission)) = timeout(HOLD_LIMIT, submission).await {
+            self.place(submission);
+            self.write().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! The ledger directory: chunk files and nothing else.
+
+use std::{
+    collections::BTreeMap,
+    io::Cursor,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use disk::Disk;
+use ledger::{
+    LedgerError,
+    chunk::{self, CHUNK_HEADER_LEN, ChunkName, ChunkReader, ChunkWriter, Selection},
+};
+
+use crate::{ReplicationError, overlap};
+
+/// Writes the ledger directory.
+///
+/// Entries are not synced one by one: until their chunk is complete they are in the raft log. So after a start the open
+/// chunk is written anew from there, once it is certain that what is left of it says nothing else.
+pub(crate) struct LedgerStore {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    reader: EntryReader,
+    complete: Vec<ChunkName>,
+    /// What an earlier process had left of its open chunk, by first seqno.
+    left: BTreeMap<u64, Vec<u8>>,
+    /// A chunk that is put together from the raft log: its first seqno and its entries.
+    pending: Option<(u64, Vec<u8>)>,
+    /// Whether the raft log is still being read.
+    recovering: bool,
+    writer: Option<ChunkWriter>,
+}
+
+impl LedgerStore {
+    /// Looks at what is in the directory.
+    pub(crate) fn open(disk: Arc<dyn Disk>, directory: PathBuf) -> Result<Self, ReplicationError> {
+        let names = disk.list(&directory)?;
+        let failed = |why| ReplicationError::ledger(directory.display(), 0, why);
+        let sequence = chunk::sequence(names.iter().map(String::as_str), Selection::default()).map_err(failed)?;
+        let (complete, open): (Vec<_>, Vec<_>) = sequence.into_iter().partition(|name| name.committed);
+        let mut left = BTreeMap::new();
+        for name in open {
+            left.insert(name.start, disk.read(&directory.join(name.to_string()))?);
+        }
+        let known = complete.iter().map(|name| (name.start, *name)).collect();
+        let reader = EntryReader { disk: disk.clone(), directory: directory.clone(), names: Arc::new(RwLock::new(known)) };
+        Ok(Self { disk, directory, reader, complete, left, pending: None, recovering: true, writer: None })
+    }
+
+    /// The chunks that do not change any more, in order.
+    pub(crate) fn complete_chunks(&self) -> impl Iterator<Item = ChunkName> + '_ {
+        self.complete.iter().copied()
+    }
+
+    /// Reads a whole chunk.
+    pub(crate) fn read_chunk(&self, name: ChunkName) -> Result<ChunkReader<Cursor<Vec<u8>>>, ReplicationError> {
+        let bytes = self.reader.disk.read(&self.reader.directory.join(name.to_string()))?;
+        ChunkReader::open(name, Cursor::new(bytes)).map_err(|why| ReplicationError::ledger(name, name.start, why))
+    }
+
+    /// For reading single entries, also while this writes.
+    pub(crate) fn reader(&self) -> &EntryReader {
+        &self.reader
+    }
+
+    /// Bytes of entries in the open chunk.
+    pub(crate) fn chunk_bytes(&self) -> u64 {
+        self.writer.as_ref().map_or(0, |writer| writer.len() - CHUNK_HEADER_LEN)
+    }
+
+    /// Appends entries, the first of which is `seqno`, and says at which offset they start.
+    pub(crate) fn append(&mut self, seqno: u64, entries: &[u8]) -> Result<u64, ReplicationError> {
+        if self.recovering {
+            let (_, bytes) = self.pending.get_or_insert_with(|| (seqno, Vec::new()));
+            let offset = CHUNK_HEADER_LEN + bytes.len() as u64;
+            bytes.extend_from_slice(entries);
+            return Ok(offset);
+        }
+        let failed = |why| ReplicationError::ledger(ChunkName::open(seqno), seqno, why);
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => self.create(seqno).map_err(failed)?,
+        };
+        let offset = writer.len();
+        writer.append(entries).map_err(failed)?;
+        self.writer = Some(writer);
+        Ok(offset)
+    }
+
+    /// Completes the open chunk, which ends with `last`. When this returns, it is durable.
+    pub(crate) fn complete(&mut self, last: u64) -> Result<(), ReplicationError> {
+        self.write_pending(true)?;
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let start = writer.start();
+        let mut names = self.reader.names.write().unwrap_or_else(PoisonError::into_inner);
+        writer
+            .complete(&*self.disk)
+            .map_err(|why| ReplicationError::ledger(ChunkName::open(start), last, why))?;
+        names.insert(start, ChunkName::committed(start, last));
+        Ok(())
+    }
+
+    /// The raft log has been read: writes what it holds of the open chunk, and checks that nothing else is there.
+    pub(crate) fn finish_recovery(&mut self, last: u64) -> Result<(), ReplicationError> {
+        self.write_pending(false)?;
+        self.recovering = false;
+        match self.left.pop_first() {
+            Some((start, bytes)) if !overlap::is_blank(&bytes) => {
+                Err(ReplicationError::Diverged { file: ChunkName::open(start).to_string(), seqno: last + 1 })
+            }
+            Some((start, _)) => Ok(self.disk.remove(&self.directory.join(ChunkName::open(start).to_string()))?),
+            None => Ok(()),
+        }
+    }
+
+    fn write_pending(&mut self, complete: bool) -> Result<(), ReplicationError> {
+        let Some((start, entries)) = self.pending.take() else { return Ok(()) };
+        let failed = |why| ReplicationError::ledger(ChunkName::open(start), start, why);
+        let mut writer = match self.left.remove(&start) {
+            Some(left) => {
+                overlap::check(start, &left, &entries, complete)?;
+                ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN).map_err(failed)?
+            }
+            None => self.create(start).map_err(failed)?,
+        };
+        self.reader.note(ChunkName::open(start));
+        writer.append(&entries).map_err(failed)?;
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn create(&mut self, start: u64) -> Result<ChunkWriter, LedgerError> {
+        let writer = ChunkWriter::create(&*self.disk, &self.directory, start)?;
+        self.reader.note(ChunkName::open(start));
+        Ok(writer)
+    }
+}
+
+/// Reads single entries of the ledger directory.
+#[derive(Clone)]
+pub(crate) struct EntryReader {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    /// First seqno to the name that the chunk has now.
+    names: Arc<RwLock<BTreeMap<u64, ChunkName>>>,
+}
+
+impl EntryReader {
+    /// The entry at `offset` of the chunk that starts with seqno `start`.
+    pub(crate) fn read(&self, start: u64, offset: u64) -> Result<Vec<u8>, LedgerError> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let missing = LedgerError::NoLeaf { index: start, first: 1, size: start };
+        let name = *names.get(&start).ok_or(missing)?;
+        let path = self.directory.join(name.to_string());
+        let io = |why: disk::DiskError| LedgerError::Io { file: name.to_string(), source: std::io::Error::other(why) };
+        let file = self.disk.open_read(&path).map_err(io)?;
+        chunk::read_entry_at(name, &mut FileAt { file: &*file, at: 0 }, offset)
+    }
+
+    fn note(&self, name: ChunkName) {
+        self.names.write().unwrap_or_else(PoisonError::into_inner).insert(name.start, name);
+    }
+}
+
+/// A file that is read from a position on.
+struct FileAt<'a> {
+    file: &'a dyn disk::DiskFile,
+    at: u64,
+}
+
+impl std::io::Read for FileAt<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let left = self.file.len().map_err(std::io::Error::other)?.saturating_sub(self.at);
+        let length = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let part = buffer.get_mut(..length).unwrap_or_default();
+        self.file.read_at(self.at, part).map_err(std::io::Error::other)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl std::io::Seek for FileAt<'_> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        match to {
+            std::io::SeekFrom::Start(at) => self.at = at,
+            _ => return Err(std::io::ErrorKind::Unsupported.into()),
+        }
+        Ok(self.at)
+    }
+}

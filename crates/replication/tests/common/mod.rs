@@ -1,0 +1,103 @@
+//! A small service on any disk: genesis, private and public writes, resumes under fresh ledger secrets.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crypto::{
+    AesKey, Curve, SigningKey,
+    issue::{self, Validity},
+};
+use disk::Disk;
+use kv::{State, Tx, TxId};
+use ledger::{secrets::LedgerSecrets, tables};
+use replication::{Opened, Options, Replica, ReplicationError, Signer, Transaction, open};
+
+/// What outlives a process: keys, and the ledger secrets (which a node seals and syncs before it uses them).
+pub(crate) struct Keys {
+    service_key: Vec<u8>,
+    node_key: Vec<u8>,
+    node_certificate: String,
+    pub(crate) secrets: LedgerSecrets,
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        let validity = Validity { from: 1_700_000_000, days: 1000 };
+        let service = SigningKey::generate(Curve::P384).unwrap();
+        let node = SigningKey::generate(Curve::P384).unwrap();
+        let certificate = issue::service_certificate(&service, "CCF Service", validity).unwrap();
+        let endorsed = issue::node_certificate(node.public(), "CCF Node", &[], validity, &service, &certificate);
+        Self {
+            service_key: service.to_pkcs8_der().unwrap().to_vec(),
+            node_key: node.to_pkcs8_der().unwrap().to_vec(),
+            node_certificate: endorsed.unwrap().to_pem(),
+            secrets: LedgerSecrets::new(),
+        }
+    }
+
+    fn signer(&self) -> Signer {
+        Signer {
+            service_key: SigningKey::from_pkcs8_der(&self.service_key).unwrap(),
+            node_key: SigningKey::from_pkcs8_der(&self.node_key).unwrap(),
+            node_certificate: self.node_certificate.clone(),
+            issuer: "service.example.com".into(),
+            subject: "ledger.signature".into(),
+            now: || 1_700_000_000,
+        }
+    }
+
+    fn node_id(&self) -> String {
+        SigningKey::from_pkcs8_der(&self.node_key).unwrap().public().id()
+    }
+
+    /// Opens the ledger.
+    pub(crate) fn open(&self, disk: Arc<dyn Disk>, directory: &str, chunk_size: u64) -> Result<Opened, ReplicationError> {
+        let options = Options {
+            disk,
+            ledger_directory: PathBuf::from(directory).join("ledger"),
+            state_directory: PathBuf::from(directory).join("ledger.state"),
+            mac_key: [9; 32],
+            chunk_size,
+            segment_bytes: 8 * 1024,
+        };
+        open(options, &self.secrets)
+    }
+
+    /// Opens the ledger and goes on with it under a fresh secret; the first transaction says so.
+    pub(crate) async fn start(
+        &mut self,
+        disk: Arc<dyn Disk>,
+        directory: &str,
+        chunk_size: u64,
+    ) -> Result<Replica, ReplicationError> {
+        let opened = self.open(disk, directory, chunk_size)?;
+        let next = opened.last().seqno + 1;
+        let used = self.secrets.iter().filter(|secret| secret.version() < next);
+        let used = used.map(|secret| (secret.version(), secret.key().clone()));
+        self.secrets = LedgerSecrets::from_keys(used.chain([(next, AesKey::generate().unwrap())])).unwrap();
+        let is_new = next == 1;
+        let replica = opened.start(self.secrets.clone(), self.signer()).await?;
+        let mut tx = Tx::new(replica.committed().state.clone());
+        if is_new {
+            tx.put(tables::NODES_ENDORSED_CERTIFICATES, self.node_id(), self.node_certificate.clone());
+        } else {
+            tx.put("public:test.resumes", next.to_le_bytes().to_vec(), "resumed");
+        }
+        let submitted = replica.submit(Transaction::new(tx, [0; 32])).await;
+        submitted.map_err(|why| ReplicationError::Raft(why.to_string()))?;
+        Ok(replica)
+    }
+}
+
+/// Writes `value` under `key`, publicly and privately, in one transaction.
+pub(crate) fn write(state: State, key: &str, value: &[u8]) -> Transaction {
+    let mut tx = Tx::new(state);
+    tx.put("public:test.values", key.to_owned(), value.to_vec());
+    tx.put("test.secrets", key.to_owned(), value.to_vec());
+    Transaction::new(tx, crypto::sha256(value))
+}
+
+/// Whether the state has what [`write`] wrote in `tx_id`.
+pub(crate) fn has(state: &State, key: &str, value: &[u8], tx_id: TxId) -> bool {
+    let found = |map| state.get(map, key.as_bytes()).is_some_and(|v| v.value == value && v.written == tx_id);
+    found("public:test.values") && found("test.secrets")
+}

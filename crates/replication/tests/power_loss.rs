@@ -1,0 +1,98 @@
+//! The whole commit path over a file layer that forgets every write, rename and directory entry not yet synced.
+
+mod common;
+
+use std::{
+    path::Path,
+    sync::Arc,
+};
+
+use common::{Keys, has, write};
+use disk::{Disk, ForgetfulDisk};
+use kv::TxId;
+use replication::ReplicationError;
+
+const CHUNK: u64 = 8 * 1024;
+
+type Written = Vec<(String, Vec<u8>, TxId)>;
+
+/// Writes until the disk fails; returns what was acknowledged.
+async fn work(keys: &mut Keys, disk: &ForgetfulDisk, round: u64) -> Result<Written, ReplicationError> {
+    let replica = keys.start(Arc::new(disk.clone()), "/node", CHUNK).await?;
+    let mut acknowledged = Vec::new();
+    for number in 0..40 {
+        // Three at a time, so that a batch holds several.
+        let one = |part: u64| {
+            let key = format!("{round}-{number}-{part}");
+            let value = vec![b'a' + (number % 26) as u8; 100 + (part as usize) * 50];
+            let transaction = write(replica.committed().state.clone(), &key, &value);
+            let replica = replica.clone();
+            async move { replica.submit(transaction).await.map(|tx_id| (key, value, tx_id)) }
+        };
+        let (a, b, c) = tokio::join!(one(0), one(1), one(2));
+        let written: Vec<_> = [a, b, c].into_iter().flatten().collect();
+        let stopped = written.len() < 3;
+        acknowledged.extend(written);
+        if stopped {
+            break;
+        }
+    }
+    // The outcome of stopping a disk that has failed does not matter here.
+    let _ = replica.stop().await;
+    Ok(acknowledged)
+}
+
+/// One life of a service with `crashes` power losses; says how many writes were answered, or what was lost or refused.
+async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<usize, String> {
+    let mut disk = ForgetfulDisk::new();
+    disk.create_dir(Path::new("/node")).map_err(|why| why.to_string())?;
+    disk.sync_dir(Path::new("/"), "test").map_err(|why| why.to_string())?;
+    let mut keys = Keys::new();
+    let mut acknowledged: Written = Vec::new();
+    for round in 0..crashes {
+        if let Some(what) = ignored {
+            disk.ignore_syncs(what);
+        }
+        disk.fail_after(20 + (seed * 7919 + round * 104_729) % 400);
+        // A start that the power loss interrupts acknowledges nothing.
+        if let Ok(written) = work(&mut keys, &disk, round).await {
+            acknowledged.extend(written);
+        }
+        // Some processes are only killed: nothing is lost, but nothing has become durable by that.
+        let killed = (seed + round) % 3 == 1;
+        disk = if killed { disk.restart() } else { disk.crash(seed.wrapping_mul(31).wrapping_add(round)) };
+        let opened = keys.open(Arc::new(disk.clone()), "/node", CHUNK).map_err(|why| why.to_string())?;
+        for (key, value, tx_id) in &acknowledged {
+            if !has(opened.state(), key, value, *tx_id) {
+                return Err(format!("seed {seed}: {key} at {tx_id} is lost; the ledger ends at {}", opened.last()));
+            }
+        }
+    }
+    Ok(acknowledged.len())
+}
+
+fn run(seed: u64, ignored: Option<&'static str>) -> Result<usize, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(life(seed, ignored, 4))
+}
+
+#[test]
+fn every_answered_write_survives_200_power_losses() {
+    let answered: usize = (0..200).map(|seed| run(seed, None).unwrap()).sum();
+    assert!(answered > 10_000, "only {answered} writes were answered: the disks fail too early to prove anything");
+}
+
+#[test]
+fn every_sync_of_the_commit_path_is_needed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let disk = ForgetfulDisk::new();
+    disk.create_dir(Path::new("/node")).unwrap();
+    let mut keys = Keys::new();
+    for round in 0..2 {
+        runtime.block_on(work(&mut keys, &disk, round)).unwrap();
+    }
+    for what in disk.syncs_seen() {
+        let noticed = (0..300).any(|seed| run(seed, Some(what)).is_err());
+        assert!(noticed, "nothing notices when this sync is left out: {what}");
+    }
+}
