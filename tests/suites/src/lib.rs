@@ -20,7 +20,7 @@ pub use dice::Dice;
 pub use member::{KeyFolder, Member};
 pub use node::Node;
 pub use settings::Settings;
-pub use tools::{Finished, cgs_binary, copy_directory, evidence, python, repository, run, scratch};
+pub use tools::{Finished, PROGRAM_LIMIT, cgs, cgs_binary, copy_directory, evidence, python, repository, run, scratch};
 
 /// What went wrong, for the one who reads the test's output.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -146,6 +146,12 @@ impl Node {
         format!("https://127.0.0.1:{}", self.settings.port)
     }
 
+    /// What it is started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The TCP port.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -28,6 +28,14 @@ pub fn cgs_binary() -> PathBuf {
     }
 }
 
+/// Runs a command of the product, with profiles of its own.
+///
+/// # Errors
+/// As [`run`].
+pub fn cgs(profiles: &Path, arguments: &[&str]) -> Result<Finished> {
+    run(Command::new(cgs_binary()).arg("--profile-dir").arg(profiles).args(arguments))
+}
+
 /// A Python that has `ccf`, `cryptography` and `cbor2<6`.
 #[must_use]
 pub fn python() -> PathBuf {

@@ -1,12 +1,18 @@
 //! What a host can do with a copy of the disk, and what it cannot hide.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 use suites::secrets::Secrets;
-use suites::{Consortium, KeyFolder, Node, Result, Settings, chunks, copy_directory, scratch};
+use suites::{
+    Consortium, KeyFolder, Member, Node, Result, Settings, cgs, cgs_binary, chunks, copy_directory, run, scratch,
+};
 
 const WRITES: usize = 40;
+/// The exit code of a service that does not continue what it showed before.
+const ROLLED_BACK: i32 = 11;
 
 /// The same IVs come up in both copies (same view, same sequence numbers), so the secrets must differ. They are
 /// recovered from the recovery shares on each ledger, and proven by decrypting every entry with them.
@@ -55,6 +61,112 @@ async fn two_copies_never_encrypt_two_entries_alike() -> Result<()> {
         copies[1].len() - common
     );
     assert!(again > 0, "the copies never came to the same IV, so the test says nothing");
+    Ok(())
+}
+
+/// The copy is of yesterday, but it has gone on since: it has transactions under the very ids that the member saw, is
+/// served under the same address, and has the same certificate. Only the receipt that the member keeps tells it apart.
+#[tokio::test]
+async fn d31_the_command_line_refuses_a_rewound_service() -> Result<()> {
+    let directory = scratch("rewind")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let consortium = Consortium::of(&keys)?;
+    let mut today = Node::prepare(&directory.join("today"), keys.path(), Settings::on_free_port()?)?;
+    today.start().await?;
+    consortium.bring_to_life(&today).await?;
+    today.kill()?;
+    copy_directory(today.directory(), &directory.join("yesterday"))?;
+    today.start().await?;
+    let profiles = directory.join("profiles");
+    log_in(&profiles, &today, consortium.first())?;
+    write(&today, &consortium, "today").await?;
+    let seen = cgs(&profiles, &["contract", "list", "--output", "json"])?.succeeded("cgs contract list")?;
+    assert!(seen.contains("today-0"), "{seen}");
+    // The pin holds as long as the service goes on, restarts included.
+    today.kill()?;
+    today.start().await?;
+    let seen = cgs(&profiles, &["contract", "show", "today-0"])?.succeeded("cgs contract show")?;
+    assert!(seen.contains("today-0"), "{seen}");
+    today.kill()?;
+
+    let mut yesterday = Node::prepare(&directory.join("yesterday"), keys.path(), today.settings().clone())?;
+    yesterday.start().await?;
+    for round in 0..4 {
+        write(&yesterday, &consortium, &format!("yesterday-{round}")).await?;
+    }
+    let refused = cgs(&profiles, &["contract", "list"])?;
+    assert_eq!(refused.code, ROLLED_BACK, "{refused:?}");
+    assert!(refused.stderr.contains("receipt of transaction"), "{}", refused.stderr);
+    assert!(!refused.stdout.contains("yesterday"), "nothing of a forked service is shown: {}", refused.stdout);
+    println!("{}", refused.stderr.trim());
+    let overridden = cgs(&profiles, &["--accept-rollback", "contract", "list"])?;
+    assert_eq!(overridden.code, 0, "{overridden:?}");
+    Ok(())
+}
+
+/// As above, but the copy is shorter than what the member saw.
+#[tokio::test]
+async fn d31_a_copy_that_is_behind_is_refused_too() -> Result<()> {
+    let directory = scratch("behind")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let consortium = Consortium::of(&keys)?;
+    let mut today = Node::prepare(&directory.join("today"), keys.path(), Settings::on_free_port()?)?;
+    today.start().await?;
+    consortium.bring_to_life(&today).await?;
+    today.kill()?;
+    copy_directory(today.directory(), &directory.join("yesterday"))?;
+    today.start().await?;
+    let profiles = directory.join("profiles");
+    log_in(&profiles, &today, consortium.first())?;
+    write(&today, &consortium, "today").await?;
+    cgs(&profiles, &["contract", "list"])?.succeeded("cgs contract list")?;
+    today.kill()?;
+    let mut yesterday = Node::prepare(&directory.join("yesterday"), keys.path(), today.settings().clone())?;
+    yesterday.start().await?;
+    let refused = cgs(&profiles, &["contract", "list"])?;
+    assert_eq!(refused.code, ROLLED_BACK, "{refused:?}");
+    Ok(())
+}
+
+/// Two processes on one directory would be a fork by accident.
+#[tokio::test]
+async fn a_directory_has_one_process() -> Result<()> {
+    let directory = scratch("locked")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let place = directory.join("node");
+    let mut first = Node::prepare(&place, keys.path(), Settings::on_free_port()?)?;
+    first.start().await?;
+    let config = place.join("node.json").display().to_string();
+    let second = run(Command::new(cgs_binary()).args(["node", "--config", &config]).current_dir(&place))?;
+    assert_ne!(second.code, 0);
+    assert!(second.stderr.contains("lock"), "{second:?}");
+    first.api(None)?.get("/node/network").await?.expect_status(200)?;
+    Ok(())
+}
+
+/// A ledger whose keys are gone is never written over: a new service in its place would look like the old one, emptied.
+#[tokio::test]
+async fn d35_a_ledger_without_its_state_is_refused() -> Result<()> {
+    let directory = scratch("without-state")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let mut node = Node::prepare(&directory.join("node"), keys.path(), Settings::on_free_port()?)?;
+    node.start().await?;
+    node.stop().await?;
+    std::fs::remove_dir_all(node.directory().join("ledger.state"))?;
+    let before = chunks::read(&node.ledger())?;
+    let started = node.start().await;
+    assert!(started.is_err_and(|why| why.to_string().contains("Recover")), "{}", node.log_end());
+    assert!(before == chunks::read(&node.ledger())?, "the ledger was touched");
+    Ok(())
+}
+
+fn log_in(profiles: &Path, node: &Node, member: &Member) -> Result<()> {
+    let text = |path: &Path| path.display().to_string();
+    let (service, certificate, key) =
+        (text(&node.service_certificate()), text(&member.certificate_file), text(&member.key_file));
+    let place = ["login", "here", "--url", &node.url(), "--service-cert", &service];
+    let who = ["--member-cert", &certificate, "--member-key", &key];
+    cgs(profiles, &[place.as_slice(), who.as_slice()].concat())?.succeeded("cgs login")?;
     Ok(())
 }
 
