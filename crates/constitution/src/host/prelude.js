@@ -1,0 +1,165 @@
+// Builds the globals that scripts see from the functions of `host`, then forgets how.
+(function (host) {
+  "use strict";
+
+  const { apply, construct } = Reflect;
+  const { fromCharCode } = String;
+  const { parse, stringify } = JSON;
+  const { isView } = ArrayBuffer;
+  const RealDate = Date;
+  const Bytes = Uint8Array;
+  const slice = Bytes.prototype.subarray;
+  const CHUNK = 8192;
+
+  // ---- Bytes and text ----
+
+  // The bytes of a buffer as a string with one character per byte.
+  function bytes(buffer) {
+    if (!(buffer instanceof ArrayBuffer) || isView(buffer)) {
+      throw new TypeError("Argument must be an ArrayBuffer");
+    }
+    const view = new Bytes(buffer);
+    let text = "";
+    for (let at = 0; at < view.length; at += CHUNK) {
+      text += apply(fromCharCode, null, apply(slice, view, [at, at + CHUNK]));
+    }
+    return text;
+  }
+
+  function text(value) {
+    if (typeof value !== "string") {
+      throw new TypeError("Argument must be a string");
+    }
+    return value;
+  }
+
+  function textOrBytes(value) {
+    return value instanceof ArrayBuffer ? host.bufToStr(bytes(value)) : text(value);
+  }
+
+  // ---- Tables ----
+
+  class KvMap {
+    #name;
+
+    constructor(name) {
+      host.open(name);
+      this.#name = name;
+    }
+
+    has(key) {
+      return host.has(this.#name, bytes(key));
+    }
+
+    get(key) {
+      return host.get(this.#name, bytes(key));
+    }
+
+    set(key, value) {
+      host.set(this.#name, bytes(key), bytes(value));
+      return this;
+    }
+
+    delete(key) {
+      host.delete(this.#name, bytes(key));
+      return true;
+    }
+
+    clear() {
+      host.clear(this.#name);
+    }
+
+    // Visits what was there when it began, whatever the visitor writes meanwhile.
+    forEach(visit) {
+      const entries = host.entries(this.#name);
+      for (let at = 0; at < entries.length; at++) {
+        visit(entries[at][1], entries[at][0], this);
+      }
+    }
+
+    get size() {
+      return host.size(this.#name);
+    }
+
+    getVersionOfPreviousWrite(key) {
+      return host.version(this.#name, bytes(key));
+    }
+  }
+
+  const kv = new Proxy(Object.freeze({}), {
+    get: (_, name) => (typeof name === "string" ? new KvMap(name) : undefined),
+  });
+
+  // ---- The ccf object ----
+
+  const ccf = {
+    kv,
+    strToBuf: (value) => host.strToBuf(text(value)),
+    bufToStr: (buffer) => host.bufToStr(bytes(buffer)),
+    jsonCompatibleToBuf: (value) => host.strToBuf(text(stringify(value))),
+    bufToJsonCompatible: (buffer) => parse(host.bufToStr(bytes(buffer))),
+    pemToId: (pem) => host.pemToId(text(pem)),
+    crypto: {
+      digest(algorithm, buffer) {
+        if (algorithm !== "SHA-256") {
+          throw new TypeError("unsupported digest algorithm, supported: SHA-256");
+        }
+        return host.digest(bytes(buffer));
+      },
+      isValidX509CertBundle: (pem) => typeof pem === "string" && host.isBundle(pem),
+      isValidX509CertChain: (chain, trusted) =>
+        typeof chain === "string" && typeof trusted === "string" && host.isChain(chain, trusted),
+    },
+    gov: {
+      validateConstitution: (value) => host.validateConstitution(text(value)),
+      isValidEncryptionKey: (pem) => typeof pem === "string" && host.isEncryptionKey(pem),
+    },
+  };
+
+  if (host.applies) {
+    const secrets = "public:ccf.internal.historical_encrypted_ledger_secret";
+    const only = fromCharCode(0, 0, 0, 0, 0, 0, 0, 0);
+    ccf.node = {
+      triggerLedgerRekey: () => host.trigger("rekey"),
+      triggerRecoverySharesRefresh: () => host.trigger("shares"),
+      triggerLedgerChunk: () => host.trigger("chunk"),
+      triggerSnapshot: () => host.trigger("snapshot"),
+      transitionServiceToOpen: (previous, next) =>
+        host.openService(previous === undefined ? undefined : textOrBytes(previous), textOrBytes(next)),
+    };
+    ccf.network = {
+      getLatestLedgerSecretSeqno: () => host.version(secrets, only) ?? 0,
+    };
+  }
+
+  // ---- What must be the same whenever the script runs ----
+
+  // Like Date, but the time it takes for now is that of the request.
+  function FixedDate(...parts) {
+    if (new.target === undefined) {
+      return new RealDate(host.now).toString();
+    }
+    return construct(RealDate, parts.length === 0 ? [host.now] : parts, new.target);
+  }
+
+  const hidden = (value) => ({ value, writable: true, enumerable: false, configurable: true });
+  Object.defineProperties(FixedDate, {
+    name: { value: "Date", configurable: true },
+    length: { value: 7, configurable: true },
+    prototype: { value: RealDate.prototype, writable: false },
+    now: hidden(() => host.now),
+    parse: hidden(RealDate.parse),
+    UTC: hidden(RealDate.UTC),
+  });
+  Object.defineProperty(RealDate.prototype, "constructor", hidden(FixedDate));
+  Object.defineProperty(Math, "random", hidden(host.random));
+
+  const quiet = () => {};
+  Object.defineProperties(globalThis, {
+    Date: hidden(FixedDate),
+    ccf: hidden(ccf),
+    console: hidden({ log: quiet, info: quiet, warn: quiet, error: quiet, debug: quiet }),
+  });
+  delete globalThis.Atomics;
+  delete globalThis.SharedArrayBuffer;
+});

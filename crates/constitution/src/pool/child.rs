@@ -1,0 +1,163 @@
+//! One child process.
+
+use std::{
+    io::BufReader,
+    os::unix::process::ExitStatusExt,
+    process::{ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Call, Outcome, ScriptError, Tables,
+    wire::{self, FromHost, PROTOCOL},
+};
+
+use super::{
+    PoolOptions, conversation,
+    watchdog::{Process, Shared, Watchdog, lock},
+};
+
+/// How long a new process may take to say hello.
+const GREETING: Duration = Duration::from_secs(10);
+/// How much later than the engine's own interrupt the process is killed.
+const GRACE: Duration = Duration::from_millis(25);
+
+/// A running script host. Dropping it ends the process.
+pub(super) struct ScriptHost {
+    process: Process,
+    watchdog: Arc<Shared>,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    /// Digest of the only module this process ever runs.
+    ran: Option<crypto::Digest>,
+    calls: u32,
+    usable: bool,
+}
+
+impl ScriptHost {
+    /// Starts a process and waits for its greeting.
+    ///
+    /// # Errors
+    /// [`ScriptError::Host`] when it does not start or is something else than a script host.
+    pub(super) fn start(options: &PoolOptions, watchdog: &Watchdog) -> Result<Self, ScriptError> {
+        let started = Instant::now();
+        let mut host = spawn(options, watchdog.shared())?;
+        let guard = host.watchdog.guard(&host.process, GREETING);
+        let greeting = wire::receive::<FromHost>(&mut host.from);
+        drop(guard);
+        match greeting {
+            Ok(FromHost::Hello { protocol: PROTOCOL }) => {
+                tracing::debug!(time_us = started.elapsed().as_micros(), "script host started");
+                Ok(host)
+            }
+            _ => {
+                let how = host.how_it_ended();
+                Err(ScriptError::host(format!(
+                    "{} does not answer like a script host ({how})",
+                    options.program.display()
+                )))
+            }
+        }
+    }
+
+    /// Runs one call for at most `time`.
+    ///
+    /// # Errors
+    /// Everything a call can fail with, except [`ScriptError::Busy`].
+    pub(super) fn run(&mut self, call: &Call, tables: &mut dyn Tables, time: Duration) -> Result<Outcome, ScriptError> {
+        self.calls = self.calls.saturating_add(1);
+        self.ran = Some(crypto::sha256(call.module_text.as_bytes()));
+        let guard = self.watchdog.guard(&self.process, time.saturating_add(GRACE));
+        let result = conversation::hold(&mut self.to, &mut self.from, call, tables, time);
+        let late = guard.fired();
+        drop(guard);
+        match result {
+            Ok(answer) if !late => answer.map_err(ScriptError::from),
+            Ok(_) => Err(self.give_up(true, None)),
+            Err(conversation::Broken::Gone) => Err(self.give_up(late, None)),
+            Err(conversation::Broken::Rule(what)) => Err(self.give_up(late, Some(what))),
+        }
+    }
+
+    /// Digest of the module that this process has run, if it has run one.
+    pub(super) fn ran(&self) -> Option<&crypto::Digest> {
+        self.ran.as_ref()
+    }
+
+    /// Calls so far.
+    pub(super) fn calls(&self) -> u32 {
+        self.calls
+    }
+
+    /// Whether the process can take another call.
+    pub(super) fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    /// Ends the process, and says why that was necessary.
+    fn give_up(&mut self, late: bool, broken_rule: Option<String>) -> ScriptError {
+        let error = match broken_rule {
+            _ if late => ScriptError::TimeLimit,
+            Some(rule) => {
+                tracing::error!(rule, "a script host was ended because it broke a rule");
+                ScriptError::host(format!("the script host broke a rule and was ended: {rule}"))
+            }
+            None => ScriptError::Crashed { how: self.how_it_ended() },
+        };
+        self.end();
+        error
+    }
+
+    fn end(&mut self) {
+        if self.usable {
+            self.usable = false;
+            self.watchdog.end(&self.process);
+        }
+    }
+
+    /// How a process ended whose pipes are closed. It needs a moment from there to its end.
+    fn how_it_ended(&self) -> String {
+        for _ in 0..50 {
+            if let Ok(Some(status)) = lock(&self.process).try_wait() {
+                return status.signal().map_or_else(|| status.to_string(), |signal| format!("signal {signal}"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        "it closed its pipes".to_owned()
+    }
+}
+
+impl Drop for ScriptHost {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn spawn(options: &PoolOptions, watchdog: Arc<Shared>) -> Result<ScriptHost, ScriptError> {
+    let failed = |what: String| ScriptError::host(format!("{} cannot be started: {what}", options.program.display()));
+    let mut process = Command::new(&options.program)
+        .args(&options.args)
+        .env_clear()
+        .env("TZ", "UTC0")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let (Some(to), Some(from)) = (process.stdin.take(), process.stdout.take()) else {
+        let _ = process.kill();
+        return Err(failed("it has no pipes".to_owned()));
+    };
+    Ok(ScriptHost {
+        process: Arc::new(Mutex::new(process)),
+        watchdog,
+        to,
+        from: BufReader::new(from),
+        ran: None,
+        calls: 0,
+        usable: true,
+    })
+}
