@@ -19,6 +19,7 @@ pub mod members;
 pub mod nodes;
 pub mod policies;
 pub mod proposals;
+pub mod recovery;
 mod scripts;
 pub mod service;
 mod shares;
