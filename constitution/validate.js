@@ -2,7 +2,7 @@
 // validate
 //
 // Whether a proposal may be made. It is called once, before anything of the proposal is recorded, and answers
-// `{valid, description}`. The description names every action that is at fault.
+// `{valid, description}`. The description names the actions that are at fault.
 // ---------------------------------------------------------------------------------------------------------------------
 
 export function validate(input) {
@@ -19,11 +19,18 @@ export function validate(input) {
     return refuse("the list of actions is empty, so there is nothing to decide");
   }
   const faults = proposal.actions.map(faultOf).filter((fault) => fault !== undefined);
-  return faults.length === 0 ? { valid: true, description: "" } : refuse(faults.join(", "));
+  return faults.length === 0 ? { valid: true, description: "" } : refuse(listed(faults));
 }
 
 function refuse(description) {
   return { valid: false, description };
+}
+
+// The first faults in full; nobody needs a thousand to correct a proposal.
+function listed(faults) {
+  const most = 20;
+  const more = faults.length > most ? [`and ${faults.length - most} more`] : [];
+  return [...faults.slice(0, most), ...more].join(", ");
 }
 
 // What is wrong with one action, or undefined.

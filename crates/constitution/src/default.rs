@@ -16,6 +16,7 @@ macro_rules! constitution {
 }
 
 constitution![
+    "about.js",
     "checks.js",
     "records.js",
     "roles.js",

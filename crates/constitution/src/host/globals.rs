@@ -2,7 +2,7 @@
 //!
 //! Bytes go in as strings with one character per byte: the engine offers no safe way to look into an `ArrayBuffer`.
 
-use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, Value, prelude::Func};
+use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, Value, context::EvalOptions, prelude::Func};
 
 use crate::{Context, Effect};
 
@@ -24,7 +24,9 @@ pub(super) fn install(ctx: &Ctx<'_>, session: &Session) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "dates of JavaScript are doubles")]
     host.set("now", session.with(|state| state.now_ms) as f64)?;
     host.set("applies", session.with(|state| state.context == Context::Apply))?;
-    let build: Function<'_> = ctx.eval(include_str!("prelude.js"))?;
+    let mut options = EvalOptions::default();
+    options.filename = Some("ccf".to_owned());
+    let build: Function<'_> = ctx.eval_with_options(include_str!("prelude.js"), options)?;
     build.call((host,))
 }
 

@@ -3,7 +3,7 @@
 use std::{
     io::BufReader,
     os::unix::process::ExitStatusExt,
-    process::{ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -23,6 +23,8 @@ use super::{
 const GREETING: Duration = Duration::from_secs(10);
 /// How much later than the engine's own interrupt the process is killed.
 const GRACE: Duration = Duration::from_millis(25);
+/// The signal that cannot be caught.
+const KILL: i32 = 9;
 
 /// A running script host. Dropping it ends the process.
 pub(super) struct ScriptHost {
@@ -53,7 +55,7 @@ impl ScriptHost {
                 Ok(host)
             }
             _ => {
-                let how = host.how_it_ended();
+                let how = shown(host.status());
                 Err(ScriptError::host(format!(
                     "{} does not answer like a script host ({how})",
                     options.program.display()
@@ -104,7 +106,7 @@ impl ScriptHost {
                 tracing::error!(rule, "a script host was ended because it broke a rule");
                 ScriptError::host(format!("the script host broke a rule and was ended: {rule}"))
             }
-            None => ScriptError::Crashed { how: self.how_it_ended() },
+            None => self.crash(),
         };
         self.end();
         error
@@ -117,15 +119,25 @@ impl ScriptHost {
         }
     }
 
+    /// Whose fault it is that the process ended. A script cannot kill it from inside, so then somebody else did.
+    fn crash(&self) -> ScriptError {
+        let status = self.status();
+        let how = shown(status);
+        match status.and_then(|status| status.signal()) {
+            Some(KILL) => ScriptError::host("a script host was killed; try again"),
+            _ => ScriptError::Crashed { how },
+        }
+    }
+
     /// How a process ended whose pipes are closed. It needs a moment from there to its end.
-    fn how_it_ended(&self) -> String {
+    fn status(&self) -> Option<ExitStatus> {
         for _ in 0..50 {
             if let Ok(Some(status)) = lock(&self.process).try_wait() {
-                return status.signal().map_or_else(|| status.to_string(), |signal| format!("signal {signal}"));
+                return Some(status);
             }
             thread::sleep(Duration::from_millis(1));
         }
-        "it closed its pipes".to_owned()
+        None
     }
 }
 
@@ -133,6 +145,10 @@ impl Drop for ScriptHost {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn shown(status: Option<ExitStatus>) -> String {
+    status.map_or_else(|| "it closed its pipes".to_owned(), |status| status.to_string())
 }
 
 fn spawn(options: &PoolOptions, watchdog: Arc<Shared>) -> Result<ScriptHost, ScriptError> {

@@ -148,3 +148,12 @@ pub fn certificate() -> (String, String) {
     let certificate = crypto::issue::self_signed(&key, "x", &[], validity).unwrap();
     (certificate.to_pem(), certificate.id())
 }
+
+/// A consortium with one contract accepted, and a certificate for its service.
+pub fn consortium() -> (Consortium, String) {
+    let mut consortium = Consortium::of(&["a"]);
+    let (pem, _) = certificate();
+    consortium.put("accepted_contracts", "1234", &json!({}));
+    consortium.service("Open", &pem);
+    (consortium, pem)
+}

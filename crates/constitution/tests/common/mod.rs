@@ -48,6 +48,14 @@ pub fn run_in(pool: &Pool, call: &Call, tables: &mut Memory) -> Result<Outcome, 
     pool.run("member", call, tables, &mut Budget::default())
 }
 
+/// The text of the exception that a script must have thrown.
+pub fn threw(result: Result<Outcome, ScriptError>) -> String {
+    match result {
+        Err(ScriptError::Threw { reason, .. }) => reason,
+        other => panic!("expected an exception, got {other:?}"),
+    }
+}
+
 /// Tables in memory; whatever is there was written at seqno 7.
 #[derive(Clone, Default)]
 pub struct Memory(pub BTreeMap<String, BTreeMap<Vec<u8>, Vec<u8>>>);
