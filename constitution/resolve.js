@@ -1,8 +1,8 @@
 // ---------------------------------------------------------------------------------------------------------------------
 // resolve
 //
-// Whether a proposal is accepted, rejected or still open. It is called when the proposal is made, after every ballot, and
-// when a member becomes active. The rules are asked in order, and the first that answers decides.
+// Whether a proposal is accepted, rejected or still open. It is called when the proposal is made, after every ballot,
+// and when a member becomes active. The rules are asked in order, and the first that answers decides.
 //
 // `votes` holds the ballots that gave an answer, as `{member_id, vote}`.
 // ---------------------------------------------------------------------------------------------------------------------
@@ -181,7 +181,8 @@ function contractIsDecidedOnce(matter) {
 // The same holds for member documents, except that they may share a proposal with other actions.
 function documentIsDecidedOnce(matter) {
   const ids = subjectsOf(matter.actions, "set_member_document", "documentId");
-  return isUndecided(matter, ids, "accepted_member_documents", "set_member_document", "documentId") ? undefined : REJECTED;
+  const undecided = isUndecided(matter, ids, "accepted_member_documents", "set_member_document", "documentId");
+  return undecided ? undefined : REJECTED;
 }
 
 function isUndecided(matter, ids, acceptedTable, actionName, field) {
@@ -197,7 +198,8 @@ function subjectsOf(actions, name, field) {
   return actions.filter((action) => action.name === name).map((action) => action.args[field]);
 }
 
-// The actions of every other proposal that is still open. Proposals that were resolved stay readable, but decide nothing.
+// The actions of every other proposal that is still open. Proposals that were resolved stay readable, but decide
+// nothing.
 function otherOpenProposals(proposalId) {
   const found = [];
   forEachRecord("proposals_info", (id, { state }) => {

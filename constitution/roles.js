@@ -71,8 +71,9 @@ function activeRecoveryRole(id, member) {
 
 // The service stays recoverable: as many participants as the threshold asks for, or an owner where there are none.
 function checkRecoverable(count, threshold) {
+  const { participants, owners } = count;
   check(
-    count.participants >= threshold || (count.participants === 0 && count.owners > 0),
-    `The number of active recovery members (${count.participants}) would be less than the recovery threshold (${threshold})`,
+    participants >= threshold || (participants === 0 && owners > 0),
+    `The number of active recovery members (${participants}) would be less than the recovery threshold (${threshold})`,
   );
 }

@@ -37,7 +37,10 @@ const transitionServiceToOpen = {
   apply(args) {
     const service = serviceInfo();
     const previous = args.previous_service_identity ?? undefined;
-    check(isSameCertificate(args.next_service_identity, service.cert), "The next service identity is not this service's");
+    check(
+      isSameCertificate(args.next_service_identity, service.cert),
+      "The next service identity is not this service's",
+    );
     if (service.status === "Opening") {
       check(previous === undefined, "Opening a new network must not name a previous service identity");
       checkRecoverable(countRecoveryMembers(), serviceConfiguration().recovery_threshold ?? 1);
@@ -151,7 +154,8 @@ const triggerSnapshot = {
 const noApplicationByVote = {
   validate() {
     throw new Error(
-      "the application is built into the attested node and cannot be changed by a proposal; admit a node that runs another one instead",
+      "the application is built into the attested node and cannot be changed by a proposal; " +
+        "admit a node that runs another one instead",
     );
   },
   apply() {

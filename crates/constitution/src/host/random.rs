@@ -1,4 +1,5 @@
-//! `Math.random`, the same numbers for the same seed (D39): xoshiro256** over SHA-256 of the seed, <https://prng.di.unimi.it>.
+//! `Math.random`, the same numbers for the same seed (D39): xoshiro256** over SHA-256 of the seed, see
+//! <https://prng.di.unimi.it>.
 
 pub(super) struct Random([u64; 4]);
 
