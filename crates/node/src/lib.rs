@@ -4,19 +4,29 @@
 //! is asked, the handler in `cleanroom` or `consortium` decides on a transaction, and [`Service`] has it committed before
 //! the answer goes out. `life` founds a service or resumes it; `vault` keeps its keys.
 
+pub mod authn;
 pub mod config;
 mod error;
 mod found;
+mod front;
 pub mod governance;
+pub mod http;
 pub mod info;
 mod life;
+mod node_api;
+pub mod openapi;
 mod record;
 mod resume;
+pub mod routes;
 mod service;
+mod serving;
+pub mod tls;
 mod vault;
 
 pub use error::NodeError;
+pub use front::Front;
 pub use replication::{Committed, Status, Unavailable};
 pub use resume::RESUMES;
+pub use serving::run;
 pub use service::{Answer, Service};
 pub use vault::VaultError;

@@ -1,0 +1,143 @@
+//! A node from its start to its end.
+
+use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{
+    NodeError,
+    config::{AppProtocol, Authority, Config},
+    front::Front,
+    http::{self, Endpoint, Interface},
+    life::{self, Ready, write_file},
+    tls,
+};
+
+/// How long sessions may take to finish what they are at when the node stops.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs a node until it is told to stop (SIGTERM, Ctrl-C) or cannot write its ledger any more. `program` is this binary:
+/// its subcommand `script-host` runs the scripts of the consortium.
+///
+/// # Errors
+/// [`NodeError`], whose text says what to do. Nothing that was answered is lost by any of them.
+pub fn run(config: Config, program: PathBuf) -> Result<(), NodeError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if config.worker_threads > 0 {
+        builder.worker_threads(config.worker_threads);
+    }
+    let runtime = builder.enable_all().build().map_err(NodeError::Runtime)?;
+    runtime.block_on(live(config, program))
+}
+
+async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    tracing::warn!(
+        "platform `virtual`: whoever runs this machine can read this node's memory and keys, and rewind its disk; use it for \
+         development and for parties that trust the host"
+    );
+    let told = told_to_stop(config.ignore_first_sigterm)?;
+    let listeners = bind(&mut config).await?;
+    let config = Arc::new(config);
+    let ready = life::prepare(config.clone(), program).await?;
+    let (stop, stopping) = watch::channel(false);
+    let mut serving = serve(&config, &ready, listeners, &stopping)?;
+    write_addresses(&config)?;
+    for interface in &config.network.rpc_interfaces {
+        tracing::info!(interface = interface.name, address = interface.address.bind, "serving");
+    }
+    let replica = ready.service.replica().clone();
+    let ended = tokio::select! {
+        () = told => Ok(()),
+        ended = replica.stopped() => ended,
+    };
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    let finish = async { while serving.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_LIMIT, finish).await.is_err() {
+        tracing::warn!("some sessions did not end in time and are cut off");
+    }
+    ended.and(replica.stop().await).map_err(NodeError::Stopped)
+}
+
+/// Resolves when the process is told to stop.
+fn told_to_stop(ignore_first: bool) -> Result<impl Future<Output = ()>, NodeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Runtime)?;
+    Ok(async move {
+        let terminated = async {
+            if ignore_first {
+                terminate.recv().await;
+                tracing::warn!("SIGTERM: told to stop; the next one stops this node");
+            }
+            terminate.recv().await;
+        };
+        tokio::select! {
+            () = terminated => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Listens on all interfaces, and notes the port where the configuration leaves it to the system.
+async fn bind(config: &mut Config) -> Result<Vec<TcpListener>, NodeError> {
+    let mut listeners = Vec::new();
+    for interface in &mut config.network.rpc_interfaces {
+        let address = interface.address.bind.clone();
+        let listen = |why| NodeError::Listen { address: address.clone(), why };
+        let listener = TcpListener::bind(&address).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        if interface.address.published == interface.address.bind {
+            interface.address.published = bound.to_string();
+        }
+        interface.address.bind = bound.to_string();
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn serve(
+    config: &Config,
+    ready: &Ready,
+    listeners: Vec<TcpListener>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<JoinSet<()>, NodeError> {
+    let keys = &ready.identity;
+    let (endorsed, own) = (tls::Identity::empty(), tls::Identity::empty());
+    let failed = |why: tls::TlsError| NodeError::Tls(why.to_string());
+    endorsed.replace(&keys.node_certificate, &keys.node_key).map_err(failed)?;
+    own.replace(&keys.self_signed, &keys.node_key).map_err(failed)?;
+    let configured = &config.network.rpc_interfaces;
+    let interfaces: Vec<_> = configured.iter().map(|interface| Arc::new(Interface::new(interface))).collect();
+    let front = Front::new(ready.service.clone(), interfaces.clone());
+    let mut tasks = JoinSet::new();
+    for ((interface, shared), listener) in configured.iter().zip(interfaces).zip(listeners) {
+        let protocols: &[&[u8]] = match interface.protocol {
+            AppProtocol::Http1 => &[b"h2", b"http/1.1"],
+            AppProtocol::Http2 => &[b"h2"],
+        };
+        let tls = match interface.authority {
+            Authority::Service => Some(tls::server_config(endorsed.clone(), protocols).map_err(failed)?),
+            Authority::Node => Some(tls::server_config(own.clone(), protocols).map_err(failed)?),
+            Authority::Unsecured => None,
+        };
+        let idle_timeout = config.idle_connection_timeout;
+        let endpoint = Endpoint { interface: shared, listener, tls, idle_timeout };
+        tasks.spawn(http::serve(endpoint, front.clone(), stopping.clone()));
+    }
+    Ok(tasks)
+}
+
+fn write_addresses(config: &Config) -> Result<(), NodeError> {
+    let Some(file) = &config.output_files.rpc_addresses_file else { return Ok(()) };
+    let interfaces = config.network.rpc_interfaces.iter();
+    let addresses: BTreeMap<_, _> = interfaces.map(|one| (&one.name, &one.address.bind)).collect();
+    write_file(file, serde_json::json!(addresses).to_string())
+}
