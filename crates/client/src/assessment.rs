@@ -72,17 +72,44 @@ pub(crate) struct Facts {
     pub(crate) tls: Option<Certificate>,
 }
 
+impl Service {
+    /// Acknowledges the state of the service, if nothing that matters differs from what was judged (D42).
+    ///
+    /// The service computes the digest first, then the state is read again: what is read is at or after the digest, so if
+    /// it equals what was judged before, nothing was decided up to the digest either.
+    ///
+    /// # Errors
+    /// If the service refuses or does not answer. The inner error names what differs.
+    pub async fn activate(&self, judged: &Judged) -> Result<std::result::Result<String, Vec<String>>> {
+        let digest = self.update_state_digest().await?;
+        let constitution = self.constitution().await?;
+        let members = self.members().await?;
+        let application = self.application().await?;
+        let later = Judged::new(self, &facts(self).await?, &constitution, application, &members).await?;
+        let changes = judged.changes(&later);
+        if !changes.is_empty() {
+            return Ok(Err(changes));
+        }
+        self.acknowledge(&digest).await?;
+        Ok(Ok(digest))
+    }
+}
+
+async fn facts(service: &Service) -> Result<Facts> {
+    Ok(Facts {
+        info: service.service_info().await?,
+        node: service.node_state().await?,
+        quote: service.quote().await?,
+        tls: service.connection().peer(),
+    })
+}
+
 /// Asks the service for everything that matters and compares it with what is expected.
 ///
 /// # Errors
 /// If the service does not answer a question. What it answers wrongly is a finding, not an error.
 pub async fn assess(service: &Service, expectations: Expectations<'_>) -> Result<Assessment> {
-    let facts = Facts {
-        info: service.service_info().await?,
-        node: service.node_state().await?,
-        quote: service.quote().await?,
-        tls: service.connection().peer(),
-    };
+    let facts = facts(service).await?;
     let constitution = service.constitution().await?;
     let members = service.members().await?;
     let application = service.application().await?;

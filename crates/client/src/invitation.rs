@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppVersion, Result, files};
+use crate::{AppVersion, Result, Service, files};
 
 /// What an invited party gets on paper, as it were: everything that it checks the service against (D42).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,23 @@ pub struct Invitation {
 }
 
 impl Invitation {
+    /// An invitation of a member to a service as it is now.
+    ///
+    /// # Errors
+    /// If the service does not answer.
+    pub async fn of(service: &Service, member_id: &str) -> Result<Self> {
+        let constitution = service.constitution().await?;
+        let resume = service.node_state().await?.resume.map_or_else(|| "unknown".into(), |resume| resume.mode);
+        Ok(Self {
+            url: service.connection().url().to_owned(),
+            service_certificate: service.connection().service().to_pem(),
+            constitution_digest: hex::encode(crypto::sha256(constitution.as_bytes())),
+            application: service.application().await?,
+            resume,
+            member_id: member_id.to_owned(),
+        })
+    }
+
     /// Reads an invitation.
     ///
     /// # Errors

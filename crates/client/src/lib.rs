@@ -27,7 +27,7 @@ pub use error::{ClientError, Result};
 pub use governance::{API_VERSION, Ballot};
 pub use identity::Identity;
 pub use invitation::Invitation;
-pub use kv::TxId;
+pub use kv::{ParseTxIdError, TxId};
 pub use ledger::receipt::Receipt;
 pub use profile::{Profile, Profiles};
 pub use service::{PinPolicy, Service};

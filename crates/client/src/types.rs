@@ -35,9 +35,9 @@ pub struct NodeState {
 pub struct Resume {
     /// `auto`, `witnessed` or `recovery`.
     pub mode: String,
-    /// How often it happened so far.
-    #[serde(default)]
-    pub count: u64,
+    /// What the node says that this does not promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// `GET /node/quotes/self`

@@ -1,0 +1,147 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{completions, contract, demo, exit, ledger, login, member, node, profile, proposal, receipt, service};
+
+const TOUR: &str = "\
+The way to an accepted contract:
+  cgs demo                                       watch it happen, on a node of its own
+  cgs member keygen ada                          make the key and certificate of a member
+  cgs node init my-service                       write the configuration of a new service
+  cgs node --config node.json                    run it
+  cgs login ada --url https://HOST:PORT --service-cert service_cert.pem \\
+      --member-cert ada_cert.pem --member-key ada_privk.pem
+  cgs service verify                             judge the service before trusting it
+  cgs member activate                            accept the invitation
+  cgs service open                               propose to open the service, and vote
+  cgs contract create trial --file trial.json    write a draft
+  cgs contract propose trial --vote              propose it as it stands
+  cgs proposal list                              what awaits my vote comes first
+  cgs contract vote trial --accept
+  cgs receipt get 2.41 --file receipt.json       proof for anybody, offline
+";
+
+/// Clean Room Governance Service: companies that do not trust each other agree on contracts, and prove it.
+#[derive(Debug, Parser)]
+#[command(name = "cgs", version, max_term_width = 110, after_help = TOUR, after_long_help = exit::help(TOUR))]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The profile to use; without it that of the last login
+    #[arg(long, global = true, env = "CGS_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Where profiles are kept [default: $XDG_CONFIG_HOME/cgs or ~/.config/cgs]
+    #[arg(long, global = true, env = "CGS_PROFILE_DIR", value_name = "DIR")]
+    pub(crate) profile_dir: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Forget the pin: the service was put back on purpose, and all members agree
+    #[arg(long, global = true)]
+    pub(crate) accept_rollback: bool,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs: one JSON document.
+    Json,
+}
+
+/// The nouns.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch three organisations agree on a contract, on a real node
+    Demo(demo::Args),
+    /// Store where a service is and who I am, once
+    Login(login::Args),
+    /// The profiles that are stored
+    #[command(subcommand)]
+    Profile(profile::Verb),
+    /// Run a node, or write the configuration of a new one
+    Node(node::Args),
+    /// Members: keys, invitations, who is in
+    #[command(subcommand)]
+    Member(member::Verb),
+    /// The service as a whole: what it is, whether to trust it, opening it
+    #[command(subcommand)]
+    Service(service::Verb),
+    /// Contracts: draft, propose, vote
+    #[command(subcommand)]
+    Contract(contract::Verb),
+    /// Proposals of any kind
+    #[command(subcommand)]
+    Proposal(proposal::Verb),
+    /// Receipts: proof that a transaction is in the ledger
+    #[command(subcommand)]
+    Receipt(receipt::Verb),
+    /// Ledger files: verify and read them, offline
+    #[command(subcommand)]
+    Ledger(ledger::Verb),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+    /// Run scripts for a node (the node starts this by itself)
+    #[command(hide = true)]
+    ScriptHost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_tour_parses() {
+        let tour = TOUR.replace("\\\n", " ");
+        let commands = tour.lines().filter_map(|line| line.trim().strip_prefix("cgs "));
+        let mut count = 0;
+        for command in commands {
+            let words = command.split("   ").next().unwrap_or_default().split_whitespace();
+            let words: Vec<&str> = std::iter::once("cgs").chain(words).collect();
+            // Only the login line has values behind three spaces of continuation.
+            let words = if words.get(1) == Some(&"login") { command_words(command) } else { words };
+            Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+            count += 1;
+        }
+        assert!(count > 10);
+    }
+
+    fn command_words(command: &str) -> Vec<&str> {
+        std::iter::once("cgs").chain(command.split_whitespace()).collect()
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let cli = Cli::try_parse_from(["cgs", "contract", "list", "--output", "json", "--profile", "a"]).unwrap();
+        assert_eq!((cli.global.output, cli.global.profile.as_deref()), (Format::Json, Some("a")));
+    }
+
+    #[test]
+    fn a_node_needs_a_configuration_unless_it_writes_one() {
+        assert!(Cli::try_parse_from(["cgs", "node"]).is_err());
+        assert!(Cli::try_parse_from(["cgs", "node", "--config", "x"]).is_ok());
+        assert!(Cli::try_parse_from(["cgs", "node", "init"]).is_ok());
+    }
+
+    #[test]
+    fn votes_are_one_way_or_the_other() {
+        let vote = |rest: &[&str]| Cli::try_parse_from([&["cgs", "contract", "vote", "c"], rest].concat()).is_ok();
+        assert!(vote(&["--accept"]) && vote(&["--reject"]));
+        assert!(!vote(&[]) && !vote(&["--accept", "--reject"]));
+    }
+}

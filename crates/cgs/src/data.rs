@@ -1,0 +1,64 @@
+//! Files that people hand to commands.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use crypto::Certificate;
+use serde_json::Value;
+
+use crate::error::CliError;
+
+/// Largest file that is taken; the service takes bodies of 1 MB.
+const MAX: u64 = 1 << 20;
+
+/// Where a document comes from.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Source {
+    /// A file with the document, JSON; `-` reads standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The file is plain text, not JSON
+    #[arg(long)]
+    pub(crate) text: bool,
+}
+
+impl Source {
+    pub(crate) fn read(&self) -> Result<Value, CliError> {
+        let text = text(&self.file)?;
+        if self.text {
+            return Ok(Value::String(text));
+        }
+        serde_json::from_str(&text).map_err(|why| {
+            CliError::usage(format!(
+                "{} is not JSON: {why}. Is it meant as plain text? Say --text",
+                self.file.display()
+            ))
+        })
+    }
+}
+
+/// The text of a file, or of standard input for `-`.
+pub(crate) fn text(path: &Path) -> Result<String, CliError> {
+    let mut text = String::new();
+    let failed = CliError::file(path);
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MAX + 1).read_to_string(&mut text))
+    };
+    match read {
+        Err(error) => Err(failed(error)),
+        Ok(_) if text.len() as u64 > MAX => {
+            Err(CliError::usage(format!("{} is longer than {MAX} bytes", path.display())))
+        }
+        Ok(_) => Ok(text),
+    }
+}
+
+/// The certificate in a PEM file.
+pub(crate) fn certificate(path: &Path) -> Result<Certificate, CliError> {
+    Certificate::from_pem(&text(path)?)
+        .map_err(|why| CliError::usage(format!("{} is not a certificate in PEM: {why}", path.display())))
+}

@@ -1,0 +1,116 @@
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// Prints results on standard output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// Whether a program reads the result.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a value for programs, or a text about it for people.
+    pub(crate) fn show<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.line(serde_json::to_string_pretty(value)?),
+            Format::Table => self.line(text().trim_end()),
+        }
+    }
+
+    /// Prints a line as it is, in both formats.
+    pub(crate) fn line(self, text: impl fmt::Display) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")
+    }
+
+    /// Prints a remark for people on standard error, so that results stay clean.
+    pub(crate) fn remark(self, text: impl fmt::Display) {
+        eprintln!("{text}");
+    }
+}
+
+/// Columns of text, each as wide as its widest cell.
+#[derive(Debug)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with a headline.
+    pub(crate) fn new<const N: usize>(head: [&str; N]) -> Self {
+        Self { rows: vec![head.into_iter().map(str::to_owned).collect()] }
+    }
+
+    /// Names and values, without a headline.
+    pub(crate) fn pairs() -> Self {
+        Self { rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    /// Adds a name with its value.
+    pub(crate) fn pair(&mut self, name: &str, value: impl fmt::Display) {
+        self.rows.push(vec![format!("{name}:"), value.to_string()]);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width =
+            |column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for row in &self.rows {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of a long id, enough for people; commands take it back.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+/// A time as `YYYY-MM-DD`.
+pub(crate) fn date(seconds: i64) -> String {
+    let date = time::OffsetDateTime::from_unix_timestamp(seconds).map(time::OffsetDateTime::date);
+    date.map_or_else(|_| seconds.to_string(), |date| date.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_without_blanks() {
+        let mut table = Table::new(["ID", "STATE"]);
+        table.row(["größer".into(), String::new()]);
+        table.row(["x".into(), "Open".into()]);
+        assert_eq!(table.to_string(), "ID      STATE\ngrößer\nx       Open\n");
+    }
+
+    #[test]
+    fn ids_and_dates_are_short() {
+        assert_eq!((short("0123456789abcdef"), short("ab")), ("0123456789ab", "ab"));
+        assert_eq!(date(1_700_000_000), "2023-11-14");
+    }
+}

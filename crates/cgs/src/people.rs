@@ -1,0 +1,76 @@
+use client::Member;
+
+use crate::{error::CliError, output::short};
+
+/// The members, by id and by name.
+#[derive(Debug)]
+pub(crate) struct People {
+    members: Vec<Member>,
+}
+
+impl People {
+    pub(crate) fn new(members: Vec<Member>) -> Self {
+        Self { members }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
+    /// What people call a member: the name of the consortium, else the beginning of the id.
+    pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        let member = self.members.iter().find(|member| member.id == id);
+        member.and_then(Member::name).unwrap_or_else(|| short(id))
+    }
+
+    /// The member that somebody means by a name, an id, or the beginning of one.
+    pub(crate) fn find(&self, who: &str) -> Result<&Member, CliError> {
+        let exact = |member: &&Member| member.id == who || member.name() == Some(who);
+        let prefix = |member: &&Member| who.len() >= 4 && member.id.starts_with(who);
+        let mut found = self.members.iter().filter(exact);
+        let first = found.next();
+        let (first, more) = match first {
+            Some(first) => (Some(first), found.next().is_some()),
+            None => {
+                let mut found = self.members.iter().filter(prefix);
+                (found.next(), found.next().is_some())
+            }
+        };
+        match first {
+            Some(_) if more => Err(CliError::usage(format!("{who:?} is more than one member: write the whole id"))),
+            Some(member) => Ok(member),
+            None => Err(CliError::usage(format!("there is no member {who:?}: `cgs member list` shows who is in"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people() -> People {
+        let member = |id: &str, name: &str| Member {
+            id: id.into(),
+            certificate: String::new(),
+            member_data: serde_json::json!({ "identifier": name }),
+            public_encryption_key: None,
+            recovery_role: "NonParticipant".into(),
+            status: "Active".into(),
+        };
+        People::new(vec![member("aaaa1111", "ada"), member("aaaa2222", "birch"), member("bbbb", "birch")])
+    }
+
+    #[test]
+    fn members_are_found_by_name_id_or_its_beginning() {
+        let people = people();
+        assert_eq!(people.find("ada").unwrap().id, "aaaa1111");
+        assert_eq!(people.find("aaaa2").unwrap().id, "aaaa2222");
+        assert_eq!(people.find("bbbb").unwrap().id, "bbbb");
+        for (who, says) in
+            [("birch", "more than one"), ("aaaa", "more than one"), ("bbb", "no member"), ("x", "no member")]
+        {
+            assert!(people.find(who).unwrap_err().to_string().contains(says), "{who}");
+        }
+        assert_eq!((people.name("aaaa1111"), people.name("0123456789abcdef")), ("ada", "0123456789ab"));
+    }
+}
