@@ -41,6 +41,9 @@ pub enum Conflict {
 impl ReadSet {
     /// Records that `key` was seen with this version.
     pub fn key(&mut self, map: &str, key: &[u8], version: Option<TxId>) {
+        if self.is_exact() {
+            return;
+        }
         let keys = match self.keys.get_mut(map) {
             Some(keys) => keys,
             None => self.keys.entry(map.to_owned()).or_default(),
@@ -52,12 +55,12 @@ impl ReadSet {
 
     /// Records that the whole map was seen as of its last change.
     pub fn map(&mut self, map: &str, changed: TxId) {
-        if !self.maps.contains_key(map) {
+        if !self.is_exact() && !self.maps.contains_key(map) {
             self.maps.insert(map.to_owned(), changed);
         }
     }
 
-    /// Records that the transaction is valid only right behind `tx_id`.
+    /// Records that the transaction is valid only right behind `tx_id`. Nothing else needs to be recorded from then on.
     pub fn exactly(&mut self, tx_id: TxId) {
         self.exact = Some(tx_id);
     }

@@ -1,3 +1,5 @@
+//! Who a node is, and what it shows to prove it.
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use consortium::genesis::ResumeMode;
 use crypto::PublicKey;

@@ -76,4 +76,3 @@ fn read(path: &Path, bytes: &[u8], mac_key: &[u8; 32]) -> Result<Covered, Replic
     }
     serde_json::from_slice(json).map_err(|why| wrong(why.to_string()))
 }
-

@@ -14,7 +14,9 @@ pub enum ReplicationError {
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
     /// Bytes of the ledger are not what they must be.
-    #[error("{file}: seqno {seqno}: {source}. The ledger was changed or damaged after it was written: restore the directory from a copy that verifies (`cgs ledger verify`)")]
+    #[error(
+        "{file}: seqno {seqno}: {source}. The ledger was changed or damaged after it was written: restore the directory from a copy that verifies (`cgs ledger verify`)"
+    )]
     Ledger {
         /// The file, or `raft log`.
         file: String,
@@ -24,7 +26,9 @@ pub enum ReplicationError {
         source: LedgerError,
     },
     /// Two places that hold the same transactions differ.
-    #[error("{file}: seqno {seqno} differs from the raft log. One of the two was changed after it was written: restore both directories from the same copy")]
+    #[error(
+        "{file}: seqno {seqno} differs from the raft log. One of the two was changed after it was written: restore both directories from the same copy"
+    )]
     Diverged {
         /// The chunk file.
         file: String,
@@ -32,7 +36,9 @@ pub enum ReplicationError {
         seqno: u64,
     },
     /// A part of the ledger is not there.
-    #[error("{place}: {missing}. Put the missing file back, or start with `command.type` Recover from the ledger files that there are")]
+    #[error(
+        "{place}: {missing}. Put the missing file back, or start with `command.type` Recover from the ledger files that there are"
+    )]
     Missing {
         /// Where it was looked for.
         place: PathBuf,

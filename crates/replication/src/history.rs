@@ -138,7 +138,10 @@ mod tests {
         assert_eq!((history.location(0), history.location(5)), (None, None));
         assert_eq!([1, 2, 3, 4].map(|seqno| history.view_of(seqno)), [Some(2), Some(2), Some(4), Some(4)]);
         assert_eq!((history.view_of(0), history.view_of(5)), (None, None));
-        assert_eq!((history.signature_for(1), history.signature_for(3), history.signature_for(4)), (Some(3), Some(3), None));
+        assert_eq!(
+            (history.signature_for(1), history.signature_for(3), history.signature_for(4)),
+            (Some(3), Some(3), None)
+        );
     }
 
     #[test]

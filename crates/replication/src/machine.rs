@@ -6,8 +6,7 @@ use kv::TxId;
 use ledger::entry;
 use openraft::{
     BasicNode, Entry, EntryPayload, LogId, RaftSnapshotBuilder, Snapshot, SnapshotMeta, StorageError, StorageIOError,
-    StoredMembership,
-    storage::RaftStateMachine,
+    StoredMembership, storage::RaftStateMachine,
 };
 
 use crate::{
@@ -82,12 +81,7 @@ impl Machine {
         Ok(InFlight { first: content.first, entries, ends_chunk, committed, answers: Vec::new() })
     }
 
-    fn record(
-        &mut self,
-        log_id: LogId<u64>,
-        content: &BatchContent,
-        batch: InFlight,
-    ) -> Result<(), ReplicationError> {
+    fn record(&mut self, log_id: LogId<u64>, content: &BatchContent, batch: InFlight) -> Result<(), ReplicationError> {
         let offset = self.store.append(content.first.seqno, &content.entries)?;
         let last = batch.committed.state.tx_id();
         note_entries(&mut self.shared.history_mut(), content.first, offset, &batch.entries);
@@ -187,4 +181,3 @@ fn snapshot(covered: Covered) -> Option<Snapshot<TypeConfig>> {
     let meta = SnapshotMeta { last_log_id, last_membership: covered.membership, snapshot_id };
     Some(Snapshot { meta, snapshot: Box::new(Cursor::new(covered.seqno.to_le_bytes().to_vec())) })
 }
-

@@ -1,6 +1,9 @@
 //! What an earlier process has left of a chunk, against what the raft log says must be there.
 
-use ledger::{chunk::{CHUNK_HEADER_LEN, ChunkName}, entry};
+use ledger::{
+    chunk::{CHUNK_HEADER_LEN, ChunkName},
+    entry,
+};
 
 use crate::ReplicationError;
 

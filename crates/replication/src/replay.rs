@@ -1,12 +1,7 @@
 //! From the bytes of the ledger back to the state.
 
 use kv::{State, TxId, UNIT_KEY};
-use ledger::{
-    LedgerError, entry,
-    secrets::LedgerSecrets,
-    signature::NodeSignature,
-    tables,
-};
+use ledger::{LedgerError, entry, secrets::LedgerSecrets, signature::NodeSignature, tables};
 
 use crate::{Committed, ReplicationError, history::History};
 

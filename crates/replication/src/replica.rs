@@ -3,7 +3,10 @@ use std::{sync::Arc, thread::JoinHandle};
 use bytes::Bytes;
 use kv::TxId;
 use ledger::{
-    LedgerError, entry, receipt::{Components, Receipt}, signature::NodeSignature, tables,
+    LedgerError, entry,
+    receipt::{Components, Receipt},
+    signature::NodeSignature,
+    tables,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -181,8 +184,7 @@ impl Replica {
     }
 
     fn read(&self, location: Option<(u64, u64)>, seqno: u64) -> Result<Vec<u8>, LedgerError> {
-        let (chunk, offset) =
-            location.ok_or(LedgerError::NoLeaf { index: seqno, first: 0, size: seqno })?;
+        let (chunk, offset) = location.ok_or(LedgerError::NoLeaf { index: seqno, first: 0, size: seqno })?;
         self.inner.reader.read(chunk, offset)
     }
 

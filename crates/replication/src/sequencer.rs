@@ -136,8 +136,7 @@ impl Sequencer {
     async fn write(&mut self) -> Result<(), String> {
         let OpenBatch { placed, answers, chunk_after, .. } = mem::take(&mut self.open);
         let Some(first) = placed.first().map(|one| one.tx_id) else { return Ok(()) };
-        let sealed =
-            self.sealer.seal(first, placed, chunk_after, &mut self.head).map_err(|why| why.to_string())?;
+        let sealed = self.sealer.seal(first, placed, chunk_after, &mut self.head).map_err(|why| why.to_string())?;
         let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
         let ends_chunk = sealed.ends_chunk;
         self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });

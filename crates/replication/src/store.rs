@@ -45,7 +45,8 @@ impl LedgerStore {
             left.insert(name.start, disk.read(&directory.join(name.to_string()))?);
         }
         let known = complete.iter().map(|name| (name.start, *name)).collect();
-        let reader = EntryReader { disk: disk.clone(), directory: directory.clone(), names: Arc::new(RwLock::new(known)) };
+        let reader =
+            EntryReader { disk: disk.clone(), directory: directory.clone(), names: Arc::new(RwLock::new(known)) };
         Ok(Self { disk, directory, reader, complete, left, pending: None, recovering: true, writer: None })
     }
 
@@ -95,9 +96,7 @@ impl LedgerStore {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let start = writer.start();
         let mut names = self.reader.names.write().unwrap_or_else(PoisonError::into_inner);
-        writer
-            .complete(&*self.disk)
-            .map_err(|why| ReplicationError::ledger(ChunkName::open(start), last, why))?;
+        writer.complete(&*self.disk).map_err(|why| ReplicationError::ledger(ChunkName::open(start), last, why))?;
         names.insert(start, ChunkName::committed(start, last));
         Ok(())
     }
@@ -121,7 +120,8 @@ impl LedgerStore {
         let mut writer = match self.left.remove(&start) {
             Some(left) => {
                 overlap::check(start, &left, &entries, complete)?;
-                ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN).map_err(failed)?
+                ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN)
+                    .map_err(failed)?
             }
             None => self.create(start).map_err(failed)?,
         };

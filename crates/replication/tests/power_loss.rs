@@ -1,11 +1,10 @@
 //! The whole commit path over a file layer that forgets every write, rename and directory entry not yet synced.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
+
 mod common;
 
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use common::{Keys, has, write};
 use disk::{Disk, ForgetfulDisk};

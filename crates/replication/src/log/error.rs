@@ -79,7 +79,9 @@ pub enum LogError {
         last: u64,
     },
     /// An entry does not follow the one before it.
-    #[error("log entry {found} cannot follow: the next index is {expected}. This is a fault of the caller; nothing was written")]
+    #[error(
+        "log entry {found} cannot follow: the next index is {expected}. This is a fault of the caller; nothing was written"
+    )]
     Hole {
         /// The index that would follow.
         expected: u64,

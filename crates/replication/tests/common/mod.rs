@@ -50,7 +50,12 @@ impl Keys {
     }
 
     /// Opens the ledger.
-    pub(crate) fn open(&self, disk: Arc<dyn Disk>, directory: &str, chunk_size: u64) -> Result<Opened, ReplicationError> {
+    pub(crate) fn open(
+        &self,
+        disk: Arc<dyn Disk>,
+        directory: &str,
+        chunk_size: u64,
+    ) -> Result<Opened, ReplicationError> {
         let options = Options {
             disk,
             ledger_directory: PathBuf::from(directory).join("ledger"),

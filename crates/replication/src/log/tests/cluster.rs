@@ -102,8 +102,15 @@ fn batch(number: u64) -> Batch {
 async fn write(nodes: &BTreeMap<u64, Node>, batch: Batch) {
     loop {
         for node in nodes.values() {
-            if node.raft.client_write(batch.clone()).await.is_ok() {
-                return;
+            match tokio::time::timeout(Duration::from_secs(5), node.raft.client_write(batch.clone())).await {
+                Ok(Ok(_)) => return,
+                Ok(Err(_)) => {}
+                Err(_) => {
+                    for n in nodes.values() {
+                        eprintln!("METRICS {:?}", n.raft.metrics().borrow().clone());
+                    }
+                    panic!("stuck at {:?}", &batch.0[..8]);
+                }
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -76,9 +76,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Machine {
 impl RaftStateMachine<TypeConfig> for Machine {
     type SnapshotBuilder = Self;
 
-    async fn applied_state(
-        &mut self,
-    ) -> Result<(Option<LogId>, StoredMembership<u64, BasicNode>), StorageError<u64>> {
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership<u64, BasicNode>), StorageError<u64>> {
         let state = self.0.lock().unwrap();
         Ok((state.applied, state.membership.clone()))
     }

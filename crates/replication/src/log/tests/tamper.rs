@@ -107,7 +107,10 @@ fn frames_cannot_be_dropped_repeated_or_reordered() {
     let order = "frames were removed, repeated or put in another order";
     for frames in [vec![0, 2, 3], vec![0, 1, 1, 2, 3], vec![0, 2, 1, 3], vec![0, 1, 2], vec![0]] {
         let refused = splice(&frames).unwrap_err();
-        assert!(refused.contains(order) || refused.contains("does not fit the segments before"), "{frames:?}: {refused}");
+        assert!(
+            refused.contains(order) || refused.contains("does not fit the segments before"),
+            "{frames:?}: {refused}"
+        );
     }
     assert!(splice(&[1, 2, 3]).unwrap_err().contains("does not describe a segment"));
 }
@@ -187,7 +190,10 @@ fn an_unknown_version_is_named() {
     let disk = log();
     change(&disk, 2, |bytes| bytes[12] = 2);
     let refused = refusal(&disk);
-    assert!(refused.contains("segment-0000000000000002.log has version 2") && refused.contains("version 1"), "{refused}");
+    assert!(
+        refused.contains("segment-0000000000000002.log has version 2") && refused.contains("version 1"),
+        "{refused}"
+    );
 }
 
 #[test]

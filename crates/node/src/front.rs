@@ -1,0 +1,192 @@
+//! From a request to its answer: finds the route, finds out who asks, has it decided.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use api::{ApiError, Caller, Input, Output, Query};
+use consortium::{
+    api_version,
+    service::{self, ServiceStatus},
+};
+use http::{Method, header};
+use kv::{State, Tx, UNIT_KEY};
+use ledger::tables;
+use replication::Committed;
+
+use crate::{
+    Service,
+    authn::{self, Credentials},
+    governance,
+    http::{Handler, Interface, Request, Response, refuse, respond},
+    node_api, openapi,
+    routes::{self, Actor, Answered, Decide, Found, Reply, Route, Table, Verb},
+};
+
+/// The front door of a node.
+pub struct Front {
+    /// What is served.
+    pub(crate) service: Service,
+    /// Where it is served.
+    pub(crate) interfaces: Vec<Arc<Interface>>,
+    table: Table,
+    documents: [String; 3],
+    /// The seqno of the record that says that the service is open; 0 as long as it does not.
+    open_since: AtomicU64,
+}
+
+impl Front {
+    /// The front door of `service`. `interfaces` are those that it will be served at.
+    #[must_use]
+    pub fn new(service: Service, interfaces: Vec<Arc<Interface>>) -> Arc<Self> {
+        let routes: Vec<_> = routes::all().collect();
+        let table = Table::new(routes.into_iter());
+        let documents = Actor::ALL.map(|actor| openapi::document(&table, actor));
+        Arc::new(Self { service, interfaces, table, documents, open_since: AtomicU64::new(0) })
+    }
+
+    /// The interface description of an actor.
+    pub(crate) fn document(&self, actor: Actor) -> &str {
+        let [app, gov, node] = &self.documents;
+        match actor {
+            Actor::App => app,
+            Actor::Gov => gov,
+            Actor::Node => node,
+        }
+    }
+
+    /// Whether the application is served. The record is read again only when it has changed.
+    pub(crate) fn is_open(&self, state: &State) -> bool {
+        let Some(record) = state.get(tables::SERVICE_INFO, &UNIT_KEY) else { return false };
+        if self.open_since.load(Relaxed) == record.written.seqno {
+            return true;
+        }
+        let open = matches!(service::status(&mut Tx::new(state.clone())), Ok(ServiceStatus::Open));
+        if open {
+            self.open_since.store(record.written.seqno, Relaxed);
+        }
+        open
+    }
+
+    async fn dispatch(&self, request: Request) -> Answered {
+        let (actor, path) = Actor::of(request.uri.path());
+        let committed = self.service.committed();
+        let found = self.table.find(actor, Verb::of(&request.method), path);
+        let always = matches!(&found, Found::Route(route, _) if route.always);
+        if actor == Actor::App && !always && !self.is_open(&committed.state) {
+            return Err(ApiError::not_found("FrontendNotOpen", "Frontend is not open."));
+        }
+        match found {
+            Found::Nothing => Err(unknown_path(path)),
+            Found::Place(place) if request.method == Method::OPTIONS => {
+                Ok(Reply { output: Output::no_content().with_header("allow", place.allow.as_str()), tx_id: None })
+            }
+            Found::Place(place) => Err(wrong_verb(path, &place.allow)),
+            Found::Route(route, params) => {
+                let reply = self.call(route, params, &committed, request).await?;
+                Ok(complete(reply, actor, &committed))
+            }
+        }
+    }
+
+    async fn call(
+        &self,
+        route: &'static Route,
+        params: Vec<(&'static str, String)>,
+        committed: &Committed,
+        request: Request,
+    ) -> Answered {
+        let query = Query::parse(request.uri.query().unwrap_or_default());
+        if route.json {
+            check_accept(&request)?;
+        }
+        if let Some(oldest) = route.since {
+            api_version::check(&query, oldest)?;
+        }
+        let input = Input { params, query, body: request.body, committed: committed.state.tx_id() };
+        let credentials = Credentials { certificate: request.peer.certificate.as_ref(), headers: &request.headers };
+        let identify = |state: &State| authn::authenticate(route.policies, &credentials, &mut &*state);
+        match route.handler {
+            routes::Handler::Read(decide) => read(decide, &identify(&committed.state)?, &input, committed),
+            routes::Handler::Node(tell) => tell(self, &input),
+            // What waits is kept in a place of its own, so that reads do not carry its size around.
+            routes::Handler::Write(decide) => Box::pin(self.write(route, decide, &credentials, &input)).await,
+            routes::Handler::Governance(kind) => {
+                let content_type = request.headers.get(header::CONTENT_TYPE);
+                let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                Box::pin(self.govern(governance::Request { kind, input, content_type })).await
+            }
+            routes::Handler::Receipt => Box::pin(node_api::receipt(self, &input)).await,
+            routes::Handler::ProposalHistory => {
+                let caller = identify(&committed.state)?;
+                Box::pin(node_api::proposal_history(self, &caller, input)).await
+            }
+        }
+    }
+
+    /// The caller is looked up in the transaction itself: if its certificate is removed meanwhile, this runs again.
+    async fn write(&self, route: &Route, decide: Decide, credentials: &Credentials<'_>, input: &Input) -> Answered {
+        let run = |tx: &mut Tx| {
+            let caller = authn::authenticate(route.policies, credentials, tx)?;
+            decide(tx, &caller, input)
+        };
+        let answer = self.service.write(run).await?;
+        Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
+    }
+
+    async fn govern(&self, request: governance::Request) -> Answered {
+        let answer = self.service.govern(request).await?;
+        Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
+    }
+}
+
+impl Handler for Front {
+    async fn answer(&self, request: Request) -> Response {
+        match self.dispatch(request).await {
+            Ok(Reply { output, tx_id }) => {
+                let success = (200..300).contains(&output.status);
+                respond(output, tx_id.filter(|_| success))
+            }
+            Err(error) => refuse(&error),
+        }
+    }
+}
+
+fn read(decide: Decide, caller: &Caller, input: &Input, committed: &Committed) -> Answered {
+    let mut tx = Tx::new(committed.state.clone());
+    // It is not going to be placed anywhere, so what it reads need not be remembered.
+    tx.require_exact_base();
+    let output = decide(&mut tx, caller, input)?;
+    Ok(Reply { output, tx_id: Some(committed.state.tx_id()) })
+}
+
+/// Answers of the application always name a transaction; finding the endpoint is a read for the reference.
+fn complete(mut reply: Reply, actor: Actor, committed: &Committed) -> Reply {
+    if actor == Actor::App && reply.tx_id.is_none() {
+        reply.tx_id = Some(committed.state.tx_id());
+    }
+    reply
+}
+
+fn check_accept(request: &Request) -> Result<(), ApiError> {
+    let Some(accept) = request.headers.get(header::ACCEPT) else { return Ok(()) };
+    let accept = String::from_utf8_lossy(accept.as_bytes());
+    let kind = |one: &str| one.split(';').next().unwrap_or_default().trim().to_owned();
+    let takes = |one: &str| matches!(kind(one).as_str(), "application/json" | "application/*" | "*/*");
+    if accept.split(',').any(takes) {
+        return Ok(());
+    }
+    let text =
+        format!("No supported content type in accept header: {accept}\nOnly application/json is currently supported");
+    Err(ApiError::new(406, "UnsupportedContentType", text))
+}
+
+fn unknown_path(path: &str) -> ApiError {
+    ApiError::not_found("ResourceNotFound", format!("Unknown path: {path}."))
+}
+
+fn wrong_verb(path: &str, allow: &str) -> ApiError {
+    let text = format!("Allowed methods for '{path}' are: {allow}.");
+    ApiError::new(405, "UnsupportedHttpVerb", text).with_header("allow", allow)
+}
