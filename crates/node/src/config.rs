@@ -215,8 +215,11 @@ impl Config {
 fn ignore_tuning(fields: &mut Fields<'_>) -> Result<(), ConfigError> {
     const SECTIONS: [(&str, &[&str], &str); 5] = [
         ("ledger_signatures", &["tx_count", "delay"], "every batch carries its signature"),
-        ("consensus", &["message_timeout", "election_timeout", "max_uncommitted_tx_count"],
-            "a service has one node, and what it answers is committed"),
+        (
+            "consensus",
+            &["message_timeout", "election_timeout", "max_uncommitted_tx_count"],
+            "a service has one node, and what it answers is committed",
+        ),
         ("snapshots", &["directory", "tx_count", "read_only_directory"], "no snapshots are taken yet"),
         ("jwt", &["key_refresh_interval"], "keys of token issuers are not fetched"),
         ("memory", &["circuit_size", "max_msg_size", "max_fragment_size"], "there is no ring buffer"),
@@ -227,8 +230,13 @@ fn ignore_tuning(fields: &mut Fields<'_>) -> Result<(), ConfigError> {
             fields.finish()
         })?;
     }
-    let members = ["tick_interval", "slow_io_logging_threshold", "client_connection_timeout",
-        "node_to_node_message_limit", "historical_cache_soft_limit"];
+    let members = [
+        "tick_interval",
+        "slow_io_logging_threshold",
+        "client_connection_timeout",
+        "node_to_node_message_limit",
+        "historical_cache_soft_limit",
+    ];
     fields.ignore(&members, "there is nothing like it in this implementation");
     Ok(())
 }

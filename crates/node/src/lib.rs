@@ -27,6 +27,6 @@ pub use error::NodeError;
 pub use front::Front;
 pub use replication::{Committed, Status, Unavailable};
 pub use resume::RESUMES;
-pub use serving::run;
 pub use service::{Answer, Service};
+pub use serving::run;
 pub use vault::VaultError;

@@ -27,7 +27,7 @@ pub enum CommandKind {
 /// `command.start`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start {
-    /// The constitution: these files, one behind the other.
+    /// The constitution: these files, one behind the other; none stands for the one that is shipped.
     pub constitution_files: Vec<PathBuf>,
     /// The members to found the service with.
     pub members: Vec<Member>,
@@ -125,11 +125,8 @@ impl Command {
 
 impl Start {
     fn read(mut fields: Fields<'_>) -> Result<Self, ConfigError> {
-        let resume = [
-            ("auto", ResumeMode::Auto),
-            ("witnessed", ResumeMode::Witnessed),
-            ("recovery", ResumeMode::Recovery),
-        ];
+        let resume =
+            [("auto", ResumeMode::Auto), ("witnessed", ResumeMode::Witnessed), ("recovery", ResumeMode::Recovery)];
         let start = Self {
             constitution_files: fields.texts("constitution_files")?.into_iter().map(PathBuf::from).collect(),
             members: fields.list("members", Member::read)?,
@@ -139,9 +136,6 @@ impl Start {
             cose_signatures: fields.section("cose_signatures", CoseSignatures::read)?,
             resume: fields.choice("resume", &resume)?,
         };
-        if start.constitution_files.is_empty() {
-            return Err(fields.wrong("constitution_files", "is missing: a service needs a constitution"));
-        }
         if start.members.is_empty() {
             return Err(fields.wrong("members", "is missing: a service needs at least one member"));
         }
@@ -163,7 +157,9 @@ impl Member {
             ("Owner", RecoveryRole::Owner),
         ];
         let member = Self {
-            certificate_file: fields.file("certificate_file")?.ok_or_else(|| fields.wrong("certificate_file", "is missing"))?,
+            certificate_file: fields
+                .file("certificate_file")?
+                .ok_or_else(|| fields.wrong("certificate_file", "is missing"))?,
             encryption_public_key_file: fields.file("encryption_public_key_file")?,
             data_json_file: fields.file("data_json_file")?,
             recovery_role: fields.choice("recovery_role", &roles)?,
@@ -177,8 +173,11 @@ fn service_configuration(mut fields: Fields<'_>) -> Result<ServiceConfiguration,
     let configuration = ServiceConfiguration {
         recovery_threshold: fields.number("recovery_threshold", 0, 255)?.unwrap_or(0),
         maximum_node_certificate_validity_days: fields.number("maximum_node_certificate_validity_days", 1, MAX_DAYS)?,
-        maximum_service_certificate_validity_days: fields
-            .number("maximum_service_certificate_validity_days", 1, MAX_DAYS)?,
+        maximum_service_certificate_validity_days: fields.number(
+            "maximum_service_certificate_validity_days",
+            1,
+            MAX_DAYS,
+        )?,
         recent_cose_proposals_window_size: fields.number("recent_cose_proposals_window_size", 1, 10_000)?,
         ..ServiceConfiguration::default()
     };

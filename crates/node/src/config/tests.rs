@@ -90,7 +90,11 @@ fn wrong_values_are_named_in_full() {
         ("/command/start/members".into(), json!([]), "command.start.members is missing".into()),
         ("/command/start/members".into(), json!([{}]), "command.start.members[0].certificate_file is missing".into()),
         ("/ledger/chunk_size".into(), json!(5), "ledger.chunk_size must be a string".into()),
-        ("/node_certificate/subject_alt_names".into(), json!(["localhost"]), "subject_alt_names[0] is \"localhost\"".into()),
+        (
+            "/node_certificate/subject_alt_names".into(),
+            json!(["localhost"]),
+            "subject_alt_names[0] is \"localhost\"".into(),
+        ),
         ("/idle_connection_timeout".into(), json!("0s"), "idle_connection_timeout must be".into()),
         ("/network/rpc_interfaces".into(), json!({}), "network.rpc_interfaces.NAME is missing".into()),
         ("/worker_threads".into(), json!(-1), "worker_threads must be an integer".into()),

@@ -1,0 +1,29 @@
+use api::ApiError;
+use http::HeaderMap;
+
+use crate::config::HttpLimits;
+
+/// Checks number and sizes of the headers.
+///
+/// # Errors
+/// 431 with the recorded texts.
+pub(super) fn check(headers: &HeaderMap, limits: &HttpLimits) -> Result<(), ApiError> {
+    if headers.len() > limits.max_headers_count {
+        return Err(too_large(format!("Too many headers (max number allowed: {})", limits.max_headers_count)));
+    }
+    let most = limits.max_header_size.bytes;
+    for (name, value) in headers {
+        let (part, bytes) =
+            if name.as_str().len() > value.len() { ("key", name.as_str().len()) } else { ("value", value.len()) };
+        if u64::try_from(bytes).unwrap_or(u64::MAX) > most {
+            let text = &limits.max_header_size.text;
+            let name = name.as_str();
+            return Err(too_large(format!("Header {part} for '{name}' is too large (max size allowed: {text})")));
+        }
+    }
+    Ok(())
+}
+
+fn too_large(message: String) -> ApiError {
+    ApiError::new(431, "RequestHeaderTooLarge", message)
+}

@@ -1,0 +1,86 @@
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::config::{HttpLimits, RpcInterface};
+
+/// A named address of the node, with its limits and what is counted there.
+#[derive(Debug)]
+pub struct Interface {
+    /// Its name in the configuration.
+    pub name: String,
+    /// From this many sessions on, new ones are answered 503.
+    pub soft_cap: usize,
+    /// From this many sessions on, new ones are dropped.
+    pub hard_cap: usize,
+    /// Limits of HTTP.
+    pub limits: HttpLimits,
+    sessions: AtomicUsize,
+    peak: AtomicUsize,
+    /// What was refused so far.
+    pub(super) refused: Refused,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    pub(super) parsing: AtomicUsize,
+    pub(super) header_too_large: AtomicUsize,
+    pub(super) body_too_large: AtomicUsize,
+}
+
+/// What was counted at an interface, for `GET /node/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Sessions that are open.
+    pub active: usize,
+    /// The most that were open at a time.
+    pub peak: usize,
+    /// Requests that were not HTTP.
+    pub parsing: usize,
+    /// Requests with too large a head.
+    pub header_too_large: usize,
+    /// Requests with too large a body.
+    pub body_too_large: usize,
+}
+
+impl Interface {
+    /// An interface as configured.
+    #[must_use]
+    pub fn new(config: &RpcInterface) -> Self {
+        Self {
+            name: config.name.clone(),
+            soft_cap: config.max_open_sessions_soft,
+            hard_cap: config.max_open_sessions_hard,
+            limits: config.http.clone(),
+            sessions: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            refused: Refused::default(),
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            active: self.sessions.load(Relaxed),
+            peak: self.peak.load(Relaxed),
+            parsing: self.refused.parsing.load(Relaxed),
+            header_too_large: self.refused.header_too_large.load(Relaxed),
+            body_too_large: self.refused.body_too_large.load(Relaxed),
+        }
+    }
+
+    /// Counts a new session; the number of sessions that were there before it. `None` if there is no room for another.
+    pub(super) fn enter(&self) -> Option<usize> {
+        let room = |open: usize| (open < self.hard_cap).then_some(open + 1);
+        let before = self.sessions.fetch_update(Relaxed, Relaxed, room).ok()?;
+        self.peak.fetch_max(before + 1, Relaxed);
+        Some(before)
+    }
+
+    pub(super) fn leave(&self) {
+        self.sessions.fetch_sub(1, Relaxed);
+    }
+}
+
+pub(super) fn count(counter: &AtomicUsize) {
+    counter.fetch_add(1, Relaxed);
+}

@@ -1,0 +1,126 @@
+//! What a node tells of itself: `/node`, the endpoints that every actor has, and those of `/gov` and `/app` that need to
+//! know more than the state.
+
+mod evidence;
+mod ledger;
+mod network;
+mod process;
+mod transactions;
+
+use api::{ApiError, Body, Input, Output};
+use kv::Tx;
+use serde_json::Value;
+
+pub(crate) use self::{
+    evidence::{attestations, quote_self, quotes},
+    ledger::{proposal_history, receipt},
+    network::{config, consensus, network, node, node_primary, node_self, nodes, removable_nodes},
+    process::{memory, metrics, self_signed_certificate, state, version},
+    transactions::{commit, transaction, transaction_commit, tx},
+};
+use crate::{
+    front::Front,
+    info::APPLICATION_NAME,
+    routes::{Actor, Answered, Reply},
+};
+
+/// An answer that does not name a transaction.
+fn tell(output: Output) -> Answered {
+    Ok(Reply { output, tx_id: None })
+}
+
+/// An answer about a state, which it names.
+fn of_state(output: Output, tx: &Tx) -> Answered {
+    Ok(Reply { output, tx_id: Some(tx.base().tx_id()) })
+}
+
+/// JSON, written with its members as they stand.
+fn json(value: &Value) -> Output {
+    Output::new(200, Body::Json(value.to_string()))
+}
+
+/// A transaction that only reads what is committed.
+fn reading(front: &Front) -> Tx {
+    Tx::new(front.service.committed().state.clone())
+}
+
+fn not_found(text: impl Into<String>) -> ApiError {
+    ApiError::not_found("ResourceNotFound", text)
+}
+
+/// `GET /app/version`
+pub(crate) fn app_version(front: &Front, _: &Input) -> Answered {
+    let node = front.service.node();
+    tell(cleanroom::app_version(&cleanroom::Application {
+        name: APPLICATION_NAME.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        build_digest: node.build_digest.clone(),
+        node_measurement: node.quote.measurement.clone(),
+    }))
+}
+
+/// `GET /app/api`
+pub(crate) fn app_interface(front: &Front, _: &Input) -> Answered {
+    interface(front, Actor::App)
+}
+
+/// `GET /gov/api`
+pub(crate) fn gov_interface(front: &Front, _: &Input) -> Answered {
+    interface(front, Actor::Gov)
+}
+
+/// `GET /node/api`
+pub(crate) fn node_interface(front: &Front, _: &Input) -> Answered {
+    interface(front, Actor::Node)
+}
+
+fn interface(front: &Front, actor: Actor) -> Answered {
+    tell(Output::new(200, Body::Json(front.document(actor).to_owned())))
+}
+
+/// `GET /gov/service/info`
+pub(crate) fn service_info(front: &Front, _: &Input) -> Answered {
+    let mut tx = reading(front);
+    let history = front.service.view_history();
+    let view_of = |seqno| history.iter().rev().find(|first| first.seqno <= seqno).map(|first| first.view);
+    let output = consortium::service::info(&mut tx, &view_of)?;
+    of_state(output, &tx)
+}
+
+/// `GET /node/service/configuration`
+pub(crate) fn service_configuration(front: &Front, _: &Input) -> Answered {
+    let mut tx = reading(front);
+    let stored = tx.get(::ledger::tables::SERVICE_CONFIG, &kv::UNIT_KEY);
+    let stored = stored.ok_or_else(|| not_found("Service configuration not found."))?;
+    of_state(Output::new(200, Body::Json(String::from_utf8_lossy(&stored).into_owned())), &tx)
+}
+
+/// `GET /node/service/previous_identity`
+pub(crate) fn previous_identity(front: &Front, _: &Input) -> Answered {
+    let mut tx = reading(front);
+    let stored = tx.get(::ledger::tables::SERVICE_PREVIOUS_SERVICE_IDENTITY, &kv::UNIT_KEY);
+    let stored = stored.and_then(|stored| serde_json::from_slice::<Value>(&stored).ok());
+    let pem = stored.ok_or_else(|| not_found("This service is not a recovery of a previous service."))?;
+    of_state(json(&serde_json::json!({ "previous_service_identity": pem })), &tx)
+}
+
+/// `GET` and `HEAD /node/primary`: a service has one node.
+pub(crate) fn primary(_: &Front, _: &Input) -> Answered {
+    tell(Output::empty())
+}
+
+/// `GET /node/backup`
+pub(crate) fn backup(_: &Front, _: &Input) -> Answered {
+    Err(not_found("Node is not backup"))
+}
+
+/// `GET /node/ready/app`
+pub(crate) fn ready_app(front: &Front, _: &Input) -> Answered {
+    let open = front.is_open(&front.service.committed().state);
+    tell(Output::new(if open { 204 } else { 503 }, Body::Empty))
+}
+
+/// `GET /node/ready/gov`: governance is served as soon as anything is.
+pub(crate) fn ready_gov(_: &Front, _: &Input) -> Answered {
+    tell(Output::no_content())
+}
