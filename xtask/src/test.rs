@@ -54,7 +54,8 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     if report.has_failed() {
         return Ok(report.finish());
     }
-    let mut settings = vec![("CGS_BIN", target().join("debug/cgs")), ("CGS_PYTHON", python)];
+    let mut settings =
+        vec![("CGS_BIN", target().join("debug/cgs")), ("CGS_PYTHON", python), ("RUST_BACKTRACE", "0".into())];
     if options.raise {
         settings.push(("CGS_RAISE", "1".into()));
     }

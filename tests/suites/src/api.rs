@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::{Member, Result};
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Fifty hostile ballots of one member are evaluated one after the other, a second each.
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// An answer.
 #[derive(Debug)]

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 use suites::secrets::Secrets;
-use suites::{
-    Consortium, KeyFolder, Member, Node, Result, Settings, cgs, cgs_binary, chunks, copy_directory, run, scratch,
-};
+use suites::{Consortium, KeyFolder, Member, Node, Result, Settings, cgs, chunks, copy_directory, scratch};
 
 const WRITES: usize = 40;
 /// The exit code of a service that does not continue what it showed before.
@@ -90,13 +87,16 @@ async fn d31_the_command_line_refuses_a_rewound_service() -> Result<()> {
     today.kill()?;
 
     let mut yesterday = Node::prepare(&directory.join("yesterday"), keys.path(), today.settings().clone())?;
+    // As many starts as today, so that both are in the same view.
+    yesterday.start().await?;
+    yesterday.kill()?;
     yesterday.start().await?;
     for round in 0..4 {
         write(&yesterday, &consortium, &format!("yesterday-{round}")).await?;
     }
     let refused = cgs(&profiles, &["contract", "list"])?;
     assert_eq!(refused.code, ROLLED_BACK, "{refused:?}");
-    assert!(refused.stderr.contains("receipt of transaction"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("in the receipt of transaction"), "{}", refused.stderr);
     assert!(!refused.stdout.contains("yesterday"), "nothing of a forked service is shown: {}", refused.stdout);
     println!("{}", refused.stderr.trim());
     let overridden = cgs(&profiles, &["--accept-rollback", "contract", "list"])?;
@@ -136,10 +136,9 @@ async fn a_directory_has_one_process() -> Result<()> {
     let place = directory.join("node");
     let mut first = Node::prepare(&place, keys.path(), Settings::on_free_port()?)?;
     first.start().await?;
-    let config = place.join("node.json").display().to_string();
-    let second = run(Command::new(cgs_binary()).args(["node", "--config", &config]).current_dir(&place))?;
-    assert_ne!(second.code, 0);
-    assert!(second.stderr.contains("lock"), "{second:?}");
+    let mut second = Node::prepare(&place, keys.path(), Settings::on_free_port()?)?;
+    let refused = second.start().await;
+    assert!(refused.is_err_and(|why| why.to_string().contains("lock")), "{}", second.log_end());
     first.api(None)?.get("/node/network").await?.expect_status(200)?;
     Ok(())
 }
@@ -174,7 +173,7 @@ async fn write(node: &Node, consortium: &Consortium, prefix: &str) -> Result<()>
     let api = node.api(Some(consortium.first()))?;
     for number in 0..WRITES {
         let path = format!("/app/contracts/{prefix}-{number}");
-        api.put(&path, &json!({"data": number})).await?.expect_status(200)?;
+        api.put(&path, &json!({"data": {"number": number}})).await?.expect_status(200)?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ async fn write(node: &Node, consortium: &Consortium, prefix: &str) -> Result<Vec
     let mut transactions = Vec::new();
     for number in 0..5 {
         let path = format!("/app/contracts/{prefix}{number}");
-        let answer = api.put(&path, &json!({"data": number})).await?.expect_status(200)?;
+        let answer = api.put(&path, &json!({"data": {"number": number}})).await?.expect_status(200)?;
         transactions.push(answer.transaction.ok_or("an answer without its transaction id")?);
     }
     Ok(transactions)

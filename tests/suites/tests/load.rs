@@ -75,7 +75,7 @@ async fn write_until(api: Api, writer: usize, stop: Arc<AtomicBool>, done: Arc<A
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         let path = format!("/app/contracts/load-{writer}-{number}");
-        api.put(&path, &json!({"data": number})).await?.expect_status(200)?;
+        api.put(&path, &json!({"data": {"number": number}})).await?.expect_status(200)?;
         done.fetch_add(1, Ordering::Relaxed);
         number += 1;
     }
