@@ -1,11 +1,16 @@
 //! `cgs ledger`, offline
 
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use ::ledger::{
     chunk::Selection,
+    files::{chunks, open},
     show::{Filter, Record, show_directory},
-    verify::{Options, Report, verify_directory},
+    verify::{Options, Report, verify_chunks},
 };
 use regex::Regex;
 use serde_json::json;
@@ -43,7 +48,7 @@ pub(crate) struct VerifyArgs {
 
 /// Show what the transactions of a ledger write
 ///
-/// Private tables stay encrypted. Nothing is verified but the structure.
+/// Private tables stay encrypted. Nothing is verified but the structure. With --output json each transaction is one line.
 ///
 ///   cgs ledger show my-service/ledger --table 'proposals|members' --seqno 1..100
 #[derive(Debug, clap::Args)]
@@ -86,7 +91,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<(), CliError> {
         secrets: None,
         incomplete_tail: !args.strict,
     };
-    let report = verify_directory(&args.dir, options)?;
+    let report = verify_with_progress(&args.dir, options)?;
     context.output.show(&value(&report), || text(&report))?;
     if service.is_none() {
         context
@@ -96,9 +101,33 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Tells on a terminal which file is being read: a large ledger takes minutes.
+fn verify_with_progress(directory: &Path, options: Options<'_>) -> Result<Report, CliError> {
+    let names = chunks(directory, options.selection)?;
+    let watched = std::io::stderr().is_terminal() && names.len() > 1;
+    let mut number = 0;
+    let report = verify_chunks(
+        &names,
+        |name| {
+            number += 1;
+            if watched {
+                eprint!("\rfile {number} of {}: {name:30}", names.len());
+            }
+            open(directory, name)
+        },
+        options,
+    );
+    if watched {
+        eprintln!();
+    }
+    Ok(report?)
+}
+
 fn value(report: &Report) -> serde_json::Value {
     let id = |tx_id: Option<client::TxId>| tx_id.map(|tx_id| tx_id.to_string());
-    let services: Vec<_> = report.services.iter().map(|seen| format!("{seen:?}")).collect();
+    let services = report.services.iter().map(
+        |seen| json!({ "since": seen.since.to_string(), "status": seen.status, "certificate": seen.certificate.id() }),
+    );
     json!({
         "verified": id(report.verified),
         "first": id(report.first),
@@ -109,7 +138,7 @@ fn value(report: &Report) -> serde_json::Value {
         "privateTransactions": report.private,
         "unverifiedTail": report.unverified_tail(),
         "incompleteTailBytes": report.incomplete_tail,
-        "services": services,
+        "services": services.collect::<Vec<_>>(),
     })
 }
 
@@ -120,6 +149,9 @@ fn text(report: &Report) -> String {
     table.pair("files", report.chunks);
     table.pair("signatures", format!("{} of nodes, {} of the service", report.signatures, report.cose_signatures));
     table.pair("private", format!("{} transactions write private tables", report.private));
+    for seen in &report.services {
+        table.pair("service", format!("{} {} from {} on", seen.certificate.id(), seen.status, seen.since));
+    }
     if report.unverified_tail() > 0 {
         table.pair("WARNING", format!("{} transactions behind the last signature", report.unverified_tail()));
     }

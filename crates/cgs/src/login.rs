@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use client::{Identity, Invitation, Profile, Service};
+use client::{ClientError, Identity, Invitation, Profile, Service};
 use serde_json::json;
 
 use crate::{context::Context, data, error::CliError};
@@ -45,13 +45,13 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<(), CliError> 
     if let Some(key) = &profile.member_key_file {
         warn_of_readers(key, context);
     }
-    let connection = profile.connection()?;
-    context.profiles.save(&args.name, &profile)?;
     let member = identity.as_ref().map(Identity::id);
-    let answer = Service::without_pin(connection).network().await;
-    if matches!(answer, Err(client::ClientError::ServiceChanged { .. })) {
-        return answer.map(|_| ()).map_err(CliError::from);
-    }
+    // A service that is down can be logged in to all the same; one that is not the right one cannot.
+    let answer = match Service::without_pin(profile.connection()?).network().await {
+        Err(error @ ClientError::ServiceChanged { .. }) => return Err(error.into()),
+        answer => answer,
+    };
+    context.profiles.save(&args.name, &profile)?;
     let status = answer.map_or_else(|error| error.to_string(), |network| network.service_status);
     let value = json!({ "profile": args.name, "url": profile.url, "memberId": member, "service": status });
     Ok(context.output.show(&value, || {
@@ -88,7 +88,7 @@ fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, CliError> {
 /// A name that stands for another service already is not silently given to this one: its pin would be lost.
 fn refuse_other_service(args: &Args, context: &Context, profile: &Profile) -> Result<(), CliError> {
     let before = match context.profiles.load(&args.name) {
-        Err(client::ClientError::NoProfile { .. }) => return Ok(()),
+        Err(ClientError::NoProfile { .. }) => return Ok(()),
         before => before?,
     };
     if args.replace || before.service()? == profile.service()? {

@@ -116,6 +116,7 @@ pub async fn assess(service: &Service, expectations: Expectations<'_>) -> Result
     let judged = Judged::new(service, &facts, &constitution, application, &members).await?;
     let shipped = constitution == expectations.constitution;
     let findings = findings::all(service.connection(), &facts, &judged, expectations, crate::now())?;
-    let powers = powers(&members, shipped, facts.quote.format == findings::VIRTUAL);
+    let threshold = facts.info.configuration.recovery_threshold;
+    let powers = powers(&members, threshold, shipped, facts.quote.format == findings::VIRTUAL);
     Ok(Assessment { judged, constitution, members, findings, powers })
 }

@@ -2,6 +2,8 @@ use std::path::Path;
 
 use client::{PinPolicy, Profile, Profiles, Service};
 
+use serde_json::{Value, json};
+
 use crate::{
     error::CliError,
     member::{Made, make},
@@ -34,9 +36,8 @@ const DAYS: u32 = 30;
 impl Cast {
     /// Makes their keys.
     pub(super) fn gather(keys: &Path) -> Result<Self, CliError> {
-        let party = |login, name, role| {
-            Ok::<_, CliError>(Party { login, name, role, made: make(login, keys, login == "helio", DAYS)? })
-        };
+        let party =
+            |login, name, role| Ok::<_, CliError>(Party { login, name, role, made: make(login, keys, true, DAYS)? });
         Ok(Self {
             helio: party("helio", "Helio Insights", "provides the solution, founds the service")?,
             ada: party("ada-hospital", "Ada Hospital", "provides the data")?,
@@ -50,6 +51,14 @@ impl Cast {
 }
 
 impl Party {
+    /// The arguments of the action that adds it, as `cgs member add` writes them.
+    pub(super) fn as_member(&self) -> Result<Value, CliError> {
+        let text = |file: &Path| std::fs::read_to_string(file).map_err(CliError::file(file));
+        let key = self.made.encryption_certificate.as_deref().map(text).transpose()?;
+        let data = json!({ "identifier": self.login });
+        Ok(json!({ "cert": text(&self.made.certificate)?, "encryption_pub_key": key, "member_data": data }))
+    }
+
     /// Stores its profile and opens the service, as `cgs login` does.
     pub(super) async fn log_in(&self, profiles: &Profiles, url: &str, certificate: &str) -> Result<Service, CliError> {
         let profile = Profile {

@@ -2,7 +2,7 @@
 
 use client::{
     Action, Ballot, ClientError, Contract, ContractState, Invitation, Service, TxId,
-    assessment::{Assessment, Expectations, Verdict, assess},
+    assessment::{Assessment, Expectations, Level, Verdict, assess},
 };
 use serde_json::json;
 
@@ -41,8 +41,8 @@ fn introduce(stage: &Stage, timeline: &Timeline) -> Result<(), CliError> {
         timeline.say(format!("  {:17}  {}", party.name, party.role))?;
     }
     timeline.say(
-        "\nWARNING: this node runs on the virtual platform. Whoever runs the host can read and change everything;\n\
-         on attested hardware it cannot. What follows is the same there.\n",
+        "\nWARNING: this node runs on the virtual platform: whoever runs the host can read and change everything.\n\
+         Good for trials, not for secrets.\n",
     )
 }
 
@@ -65,10 +65,7 @@ async fn form_consortium(stage: &mut Stage, timeline: &mut Timeline) -> Result<E
 async fn invite_others(stage: &Stage, helio: &Service, timeline: &mut Timeline) -> Result<(), CliError> {
     let mut actions = Vec::new();
     for party in [&stage.cast.ada, &stage.cast.birch] {
-        let file = &party.made.certificate;
-        let certificate = std::fs::read_to_string(file).map_err(CliError::file(file))?;
-        let data = json!({ "identifier": party.login });
-        actions.push(Action::new("set_member", json!({ "cert": certificate, "member_data": data })));
+        actions.push(Action::new("set_member", party.as_member()?));
     }
     let proposal = helio.propose(&actions).await?;
     let proposal = helio.vote(&proposal.id, &Ballot::Accept).await?;
@@ -102,17 +99,19 @@ async fn judge(service: &Service, invitation: Option<&Invitation>) -> Result<Ass
 
 /// What matters of an assessment, a line each.
 fn findings(assessment: &Assessment) -> String {
-    let wanted = ["service", "constitution", "evidence", "resume"];
-    let found = assessment.findings.iter().filter(|finding| wanted.contains(&finding.what));
-    let mut lines: Vec<String> = found
-        .map(|finding| format!("{:12}  {}", finding.what, finding.text.split(". ").next().unwrap_or_default()))
-        .collect();
     let rules = verify::constitution_difference(assessment);
-    lines.push(format!(
-        "{:12}  {}",
-        "rules",
-        if rules.is_empty() { "no difference to the shipped ones" } else { &rules }
-    ));
+    let rules = if rules.is_empty() { "the shipped ones, word for word" } else { &rules };
+    let kept = assessment.findings.iter().filter(|finding| finding.what.starts_with("invitation"));
+    let kept = kept.filter(|finding| finding.level == Level::Good).count();
+    let mut lines = vec![
+        format!("rules        {rules}"),
+        format!("promises     {kept} of the invitation hold: service, rules, version, build, resume, member"),
+    ];
+    for power in &assessment.powers {
+        let what = power.what.split(['(', ';']).next().unwrap_or_default().trim_end();
+        lines.push(format!("alone        {}: {what}", power.who));
+    }
+    lines.push(format!("verdict      {}", verify::verdict(assessment.verdict())));
     lines.join("\n")
 }
 
@@ -126,8 +125,11 @@ async fn accept_state(service: &Service, assessment: &Assessment) -> Result<Stri
 
 async fn open(stage: &Stage, eyes: &Eyes, timeline: &mut Timeline) -> Result<(), CliError> {
     let certificate = eyes.helio.connection().service().to_pem();
-    let action = Action::new("transition_service_to_open", json!({ "next_service_identity": certificate }));
-    let proposal = eyes.helio.propose(&[action]).await?;
+    let actions = [
+        Action::new("set_recovery_threshold", json!({ "recovery_threshold": 2 })),
+        Action::new("transition_service_to_open", json!({ "next_service_identity": certificate })),
+    ];
+    let proposal = eyes.helio.propose(&actions).await?;
     let mut state = proposal.state;
     for service in [&eyes.helio, &eyes.ada, &eyes.birch] {
         state = service.vote(&proposal.id, &Ballot::Accept).await?.state;
@@ -140,7 +142,8 @@ async fn open(stage: &Stage, eyes: &Eyes, timeline: &mut Timeline) -> Result<(),
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
-    timeline.tell(stage.cast.helio.name, "proposes to open the service; all three vote yes; it is Open").await
+    let text = "proposes that two of three can recover the service, and to open it; all vote yes: Open";
+    timeline.tell(stage.cast.helio.name, text).await
 }
 
 async fn write_contract(stage: &Stage, eyes: &Eyes, timeline: &mut Timeline) -> Result<(), CliError> {

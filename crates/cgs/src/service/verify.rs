@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use client::{
     Invitation,
-    assessment::{Assessment, Expectations, Level, Verdict, assess},
+    assessment::{Assessment, Expectations, Level, Power, Verdict, assess},
 };
 use serde_json::json;
 
@@ -85,7 +85,8 @@ pub(crate) fn constitution_difference(assessment: &Assessment) -> String {
     diff::texts("shipped constitution", "this service", constitution::DEFAULT_CONSTITUTION, &assessment.constitution)
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+/// The verdict in words.
+pub(crate) fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Verified => "verified",
         Verdict::NotVerifiable => "application NOT verifiable",
@@ -108,16 +109,21 @@ fn text(assessment: &Assessment, difference: &str) -> String {
             if member.is_counted() { "yes" } else { "no" }.into(),
         ]);
     }
-    let mut alone = Table::new(["WHO", "CAN ALONE"]);
-    for power in &assessment.powers {
-        alone.row([power.who.clone(), power.what.clone()]);
-    }
+    let alone: Vec<String> = assessment.powers.iter().map(tell_power).collect();
+    let alone = alone.join("\n");
     let rules = match difference {
         "" => String::new(),
         difference => format!("\nHow the constitution differs from the shipped one:\n{difference}"),
     };
     let verdict = verdict(assessment.verdict());
-    format!("{findings}\n{members}\n{alone}{rules}\nverdict: {verdict}\n")
+    format!("{findings}\n{members}\nWhat a single party can do alone:\n{alone}\n{rules}\nverdict: {verdict}\n")
+}
+
+/// A power as a paragraph: who, then one line for each thing.
+pub(crate) fn tell_power(power: &Power) -> String {
+    let what = power.what.replace("; ", ";\n    ");
+    let each = if power.who.contains(", ") { "each of " } else { "" };
+    format!("  {each}{}:\n    {what}", power.who)
 }
 
 fn mark(level: Level) -> &'static str {

@@ -64,11 +64,11 @@ pub(super) fn all(
         constitution(judged, expectations.constitution),
         build(judged, expectations.build),
         resume(judged),
+        recovery(judged),
     ];
     findings.extend(node_key(facts)?);
     findings.extend(certificate("service certificate", connection.service(), now));
     findings.extend(facts.tls.as_ref().and_then(|tls| certificate("node certificate", tls, now)));
-    findings.extend(recovery(judged));
     if let Some(invitation) = expectations.invitation {
         let caller = connection.identity().ok().map(crate::Identity::id);
         findings.extend(compare_invitation(invitation, connection, judged, caller)?);
@@ -179,21 +179,20 @@ fn certificate(what: &'static str, certificate: &Certificate, now: i64) -> Optio
     }
 }
 
-fn recovery(judged: &Judged) -> Option<Finding> {
-    let holders: Vec<_> = judged.members.values().filter(|member| member.recovery_role != "NonParticipant").collect();
-    let text = match holders.len() {
-        0 => "nobody holds a recovery share: if the node's disk is lost, so are all secrets".to_owned(),
-        _ if holders.iter().any(|member| member.recovery_role == "Owner") => {
-            "an owner holds the whole recovery secret: together with the ledger's files it can read everything"
-                .to_owned()
+fn recovery(judged: &Judged) -> Finding {
+    let holds = |role: &str| judged.members.values().filter(|member| member.recovery_role == role).count();
+    let (owners, holders, threshold) = (holds("Owner"), holds("Participant"), judged.recovery_threshold);
+    let (level, text) = match (owners, holders) {
+        (0, 0) => {
+            (Level::Warning, "nobody holds a recovery share: if the node's disk is lost, so are all secrets".into())
         }
-        holders if judged.recovery_threshold == 1 => format!(
-            "one share is enough to recover, so each of {holders} holders can read everything together with the ledger's files"
-        ),
-        holders => format!("{} of {holders} holders recover the service", judged.recovery_threshold),
+        (0, _) if threshold <= 1 => {
+            (Level::Warning, format!("any one of the {holders} recovery share(s) is enough to recover the service"))
+        }
+        (0, _) => (Level::Good, format!("{threshold} of {holders} recovery shares recover the service")),
+        _ => (Level::Warning, "an owner holds the whole recovery secret".into()),
     };
-    let level = if judged.recovery_threshold > 1 { Level::Good } else { Level::Warning };
-    Some(Finding::new(level, "recovery", text))
+    Finding::new(level, "recovery", text)
 }
 
 fn compare_invitation(
@@ -231,6 +230,18 @@ mod tests {
         assert_eq!(build(&judged(), Some("b")).level, Level::Good);
         assert_eq!(build(&judged(), Some("other")).level, Level::Failure);
         assert_eq!(build(&judged(), None).level, Level::Note);
+    }
+
+    #[test]
+    fn one_share_that_is_enough_is_a_warning() {
+        let mut judged = judged();
+        assert_eq!(recovery(&judged).level, Level::Warning);
+        judged.recovery_threshold = 2;
+        assert_eq!(recovery(&judged).level, Level::Good);
+        judged.members.values_mut().for_each(|member| member.recovery_role = "Owner".into());
+        assert!(recovery(&judged).text.contains("owner"));
+        judged.members.clear();
+        assert!(recovery(&judged).text.contains("nobody"));
     }
 
     #[test]

@@ -25,34 +25,45 @@ const MEMBER: &str = "stop a contract, policy or document by a vote of no; keep 
                       voting; switch off logging, telemetry and execution of a contract; change drafts";
 const SOLE_MEMBER: &str = "everything: it is the only voting member that is active, and its vote is unanimity";
 
+const SHARE: &str = "read everything that is secret, given the ledger's files: one recovery share is enough";
+
 /// What each single party can do alone under the constitution that ships with the service; of another constitution
-/// nothing can be said.
+/// nothing can be said. Parties that can do the same stand together.
 #[must_use]
-pub fn powers(members: &[Member], shipped: bool, is_virtual: bool) -> Vec<Power> {
-    let mut powers = Vec::new();
-    if is_virtual {
-        powers.push(Power::new(
-            "whoever runs the host",
-            "read all secrets, change and rewind everything (virtual platform)",
-        ));
+pub fn powers(members: &[Member], recovery_threshold: u64, shipped: bool, is_virtual: bool) -> Vec<Power> {
+    let host = "whoever runs the host";
+    let mut powers = vec![if is_virtual {
+        Power::new(host, "read all secrets, change and rewind everything (virtual platform)")
     } else {
-        powers.push(Power::new(
-            "whoever runs the host",
-            "stop the service, or restore an older disk, which clients notice",
-        ));
-    }
-    if !shipped {
+        Power::new(host, "stop the service, or restore an older disk, which clients notice")
+    }];
+    if shipped {
+        let active = members.iter().filter(|member| member.is_counted() && member.is_active()).count();
+        powers.extend(members.iter().flat_map(|member| by_rules(member, active)));
+    } else {
         powers.push(Power::new("anybody", "unknown: the rules are not the shipped ones, so read them"));
-        return powers;
     }
-    let active = members.iter().filter(|member| member.is_counted() && member.is_active()).count();
-    powers.extend(members.iter().flat_map(|member| of_member(member, active)));
-    powers
+    powers.extend(members.iter().filter_map(|member| by_share(member, recovery_threshold)));
+    together(powers)
 }
 
-fn of_member(member: &Member, active: usize) -> Vec<Power> {
-    let who = member.name().map_or_else(|| member.id.clone(), str::to_owned);
-    let power = |what: &str| Power::new(&who, what);
+fn together(powers: Vec<Power>) -> Vec<Power> {
+    let mut merged: Vec<Power> = Vec::new();
+    for power in powers {
+        match merged.iter_mut().find(|known| known.what == power.what) {
+            Some(known) => known.who = format!("{}, {}", known.who, power.who),
+            None => merged.push(power),
+        }
+    }
+    merged
+}
+
+fn name(member: &Member) -> String {
+    member.name().map_or_else(|| member.id.clone(), str::to_owned)
+}
+
+fn by_rules(member: &Member, active: usize) -> Vec<Power> {
+    let power = |what: &str| Power::new(name(member), what);
     let mut powers = Vec::new();
     if member.flag("isOperator") {
         powers.push(power(if active == 0 { OPERATOR_BEFORE } else { OPERATOR }));
@@ -68,10 +79,16 @@ fn of_member(member: &Member, active: usize) -> Vec<Power> {
     if member.is_counted() {
         powers.push(power(if active == 1 && member.is_active() { SOLE_MEMBER } else { MEMBER }));
     }
-    if member.recovery_role == "Owner" {
-        powers.push(power("recover the service and its secrets from the ledger's files"));
-    }
     powers
+}
+
+fn by_share(member: &Member, recovery_threshold: u64) -> Option<Power> {
+    let enough = match member.recovery_role.as_str() {
+        "Owner" => true,
+        "Participant" => recovery_threshold <= 1,
+        _ => false,
+    };
+    enough.then(|| Power::new(name(member), SHARE))
 }
 
 #[cfg(test)]
@@ -99,7 +116,7 @@ mod tests {
     #[test]
     fn d32_an_operator_is_limited_by_the_first_active_member() {
         let operator = member("op", "Active", json!({"isOperator": true}));
-        let with = |status| powers(&[operator.clone(), member("a", status, json!({}))], true, false);
+        let with = |status| powers(&[operator.clone(), member("a", status, json!({}))], 1, true, false);
         assert!(says(&with("Accepted"), "op", "unlimited"));
         assert!(says(&with("Active"), "op", "open the service"));
         assert!(!says(&with("Active"), "op", "unlimited"));
@@ -107,17 +124,31 @@ mod tests {
 
     #[test]
     fn d32_a_sole_voter_is_named_as_such() {
-        let alone = powers(&[member("a", "Active", json!({})), member("b", "Accepted", json!({}))], true, false);
-        assert!(says(&alone, "a", "everything") && says(&alone, "b", "drafts"));
-        let two = powers(&[member("a", "Active", json!({})), member("b", "Active", json!({}))], true, false);
-        assert!(!says(&two, "a", "everything"));
+        let alone = powers(&[member("a", "Active", json!({})), member("b", "Accepted", json!({}))], 1, true, false);
+        assert!(says(&alone, "a", "unanimity") && says(&alone, "b", "drafts"));
+        let two = powers(&[member("a", "Active", json!({})), member("b", "Active", json!({}))], 1, true, false);
+        assert!(!two.iter().any(|power| power.what.contains("unanimity")));
         let role = member("c", "Active", json!({"cgsRoles": {"cgsOperator": "true"}}));
-        assert!(says(&powers(&[role], true, false), "c", "constitution"));
+        assert!(says(&powers(&[role], 1, true, false), "c", "constitution"));
+    }
+
+    #[test]
+    fn d32_one_share_that_is_enough_is_a_power_and_equals_stand_together() {
+        let holder = |name: &str, role: &str| {
+            let mut member = member(name, "Active", json!({}));
+            member.recovery_role = role.into();
+            member
+        };
+        let members = [holder("a", "Participant"), holder("b", "Participant"), holder("c", "NonParticipant")];
+        assert!(says(&powers(&members, 1, true, false), "a, b", "one recovery share"));
+        assert!(says(&powers(&members, 1, true, false), "a, b, c", "drafts"));
+        assert!(!powers(&members, 2, true, false).iter().any(|power| power.what == SHARE));
+        assert!(says(&powers(&[holder("o", "Owner")], 2, true, false), "o", "recovery share"));
     }
 
     #[test]
     fn d32_of_unknown_rules_nothing_is_claimed() {
-        let powers = powers(&[member("a", "Active", json!({}))], false, true);
+        let powers = powers(&[member("a", "Active", json!({}))], 1, false, true);
         assert!(says(&powers, "anybody", "read them") && says(&powers, "whoever runs the host", "rewind"));
         assert_eq!(powers.len(), 2);
     }

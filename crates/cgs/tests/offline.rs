@@ -1,0 +1,83 @@
+//! What works without a service, and how commands fail.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the failure report of a test")]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use support::Person;
+
+fn person() -> (tempfile::TempDir, Person) {
+    let scratch = tempfile::tempdir().unwrap();
+    let person = Person::new(scratch.path(), "config/cgs");
+    (scratch, person)
+}
+
+#[test]
+fn help_teaches_the_way_and_the_exit_codes() {
+    let (_scratch, person) = person();
+    let help = person.say("--help").ended_with(0);
+    for part in ["cgs demo", "cgs member activate", "Exit codes:", "rolled back or forked", "NOT verifiable"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = person.say("contract update --help").ended_with(0);
+    assert!(help.contains("--version 2.31"), "{help}");
+    assert!(person.say("contract").ended_with(2).contains("propose"));
+}
+
+#[test]
+fn completions_know_the_nouns() {
+    let (_scratch, person) = person();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = person.say(&format!("completions {shell}")).ended_with(0);
+        assert!(script.contains("contract") && script.contains("activate"), "{shell}");
+        assert!(!script.contains("No such"), "{shell}");
+    }
+    person.say("completions tcl").ended_with(2);
+}
+
+#[test]
+fn a_profile_is_private_and_an_absent_service_is_no_secret() {
+    let (scratch, person) = person();
+    person.say("member keygen ada").ended_with(0);
+    assert!(person.say("service info").ended_with(1).contains("cgs login"));
+    // Any certificate will do for a service that does not answer.
+    let login =
+        "login ada --url 127.0.0.1:9 --service-cert ada_cert.pem --member-cert ada_cert.pem --member-key ada_privk.pem";
+    person.say(login).ended_with(0);
+    let mode = |path: &str| std::fs::metadata(scratch.path().join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("config/cgs"), mode("config/cgs/ada")), (0o700, 0o700));
+    assert_eq!((mode("config/cgs/ada/profile.json"), mode("ada_privk.pem")), (0o600, 0o600));
+    let stored = std::fs::read_to_string(scratch.path().join("config/cgs/ada/profile.json")).unwrap();
+    assert!(!stored.contains("PRIVATE KEY"), "the key stays in its file");
+    let said = person.say("service info").ended_with(3);
+    assert!(said.contains("https://127.0.0.1:9 does not answer"), "{said}");
+    assert!(person.say("--profile nobody service info").ended_with(1).contains("nobody"));
+    person.say("login x --url http://h:1 --service-cert ada_cert.pem").ended_with(1);
+    person.say("login x --url https://h:1").ended_with(2);
+}
+
+#[test]
+fn a_key_that_others_can_read_is_mentioned() {
+    let (scratch, person) = person();
+    person.say("member keygen ada").ended_with(0);
+    let key = scratch.path().join("ada_privk.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let login =
+        "login ada --url 127.0.0.1:9 --service-cert ada_cert.pem --member-cert ada_cert.pem --member-key ada_privk.pem";
+    assert!(person.say(login).ended_with(0).contains("chmod 600"));
+}
+
+#[test]
+fn a_node_configuration_that_is_wrong_is_explained() {
+    let (scratch, person) = person();
+    person.say("node init here").ended_with(0);
+    assert!(person.say("node init here").ended_with(1).contains("node.json"), "nothing is overwritten");
+    let file = scratch.path().join("here/node.json");
+    let text = std::fs::read_to_string(&file).unwrap().replacen("\"logging\"", "\"loging\"", 1);
+    std::fs::write(&file, text).unwrap();
+    let said = person.say("node --config here/node.json").ended_with(1);
+    assert!(said.contains("loging"), "{said}");
+    assert!(person.say("node --config nowhere.json").ended_with(1).contains("nowhere.json"));
+}
