@@ -22,7 +22,7 @@ The way to an accepted contract:
   cgs receipt get 2.41 --file receipt.json       proof for anybody, offline
 ";
 
-/// Clean Room Governance Service: companies that do not trust each other agree on contracts, and prove it.
+/// Clean Room Governance Service: parties that do not trust each other agree, and prove it.
 #[derive(Debug, Parser)]
 #[command(name = "cgs", version, max_term_width = 110, after_help = TOUR, after_long_help = exit::help(TOUR))]
 pub(crate) struct Cli {
@@ -34,6 +34,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The profile to use; without it that of the last login
     #[arg(long, global = true, env = "CGS_PROFILE", value_name = "NAME")]
@@ -41,8 +42,8 @@ pub(crate) struct Global {
     /// Where profiles are kept [default: $XDG_CONFIG_HOME/cgs or ~/.config/cgs]
     #[arg(long, global = true, env = "CGS_PROFILE_DIR", value_name = "DIR")]
     pub(crate) profile_dir: Option<PathBuf>,
-    /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    /// How results are printed: table (for people) or json (for programs)
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true)]
     pub(crate) output: Format,
     /// Forget the pin: the service was put back on purpose, and all members agree
     #[arg(long, global = true)]
@@ -58,17 +59,14 @@ pub(crate) enum Format {
     Json,
 }
 
-/// The nouns.
+/// The nouns. Those without a text here have it at their arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch three organisations agree on a contract, on a real node
     Demo(demo::Args),
-    /// Store where a service is and who I am, once
     Login(login::Args),
     /// The profiles that are stored
     #[command(subcommand)]
     Profile(profile::Verb),
-    /// Run a node, or write the configuration of a new one
     Node(node::Args),
     /// Members: keys, invitations, who is in
     #[command(subcommand)]
@@ -88,7 +86,6 @@ pub(crate) enum Command {
     /// Ledger files: verify and read them, offline
     #[command(subcommand)]
     Ledger(ledger::Verb),
-    /// Print the completions of a shell
     Completions(completions::Args),
     /// Run scripts for a node (the node starts this by itself)
     #[command(hide = true)]

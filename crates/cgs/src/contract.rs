@@ -75,8 +75,9 @@ pub(crate) struct CreateArgs {
 
 /// Change a draft that was read before
 ///
-/// Everybody may change a draft. So that nobody's change is lost, say which version yours is based on: if somebody
-/// changed the draft meanwhile, the service refuses (exit code 5) and the difference is shown.
+/// Everybody may change a draft. So that nobody's change is lost, say which version yours
+/// is based on: if somebody changed the draft meanwhile, the service refuses (exit code 5)
+/// and the difference is shown.
 ///
 ///   cgs contract show trial --file trial.json     # prints the version, say 2.31
 ///   cgs contract update trial --file trial.json --version 2.31

@@ -16,9 +16,10 @@ use timeline::Timeline;
 
 /// Watch three organisations agree on a contract, on a real node
 ///
-/// Starts a node of its own, makes three members, and plays the whole way over TLS: judge the constitution, accept the
-/// invitations, open the service, draft and amend a contract, resolve a lost update, propose, vote; then proves the result
-/// from files alone. Takes a few seconds and leaves nothing behind, unless asked to.
+/// Starts a node of its own, makes three members, and plays the whole way over TLS: judge
+/// the constitution, accept the invitations, open the service, draft and amend a contract,
+/// resolve a lost update, propose, vote; then proves the result from files alone. Takes a
+/// few seconds and leaves nothing behind, unless asked to.
 ///
 ///   cgs demo
 ///   cgs demo --keep          # leaves the node running and says how to talk to it

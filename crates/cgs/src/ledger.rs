@@ -15,7 +15,12 @@ use ::ledger::{
 use regex::Regex;
 use serde_json::json;
 
-use crate::{context::Context, data, error::CliError, output::Table};
+use crate::{
+    context::Context,
+    data,
+    error::CliError,
+    output::{Table, visible},
+};
 
 /// What can be done with ledger files.
 #[derive(Debug, clap::Subcommand)]
@@ -26,8 +31,9 @@ pub(crate) enum Verb {
 
 /// Verify all transactions of a ledger, from its files alone
 ///
-/// Structure, order, every signature, and that nothing was changed, left out or added since it was signed. A fault is
-/// told by file and seqno. Without --service-cert any ledger verifies that is consistent in itself.
+/// Structure, order, every signature, and that nothing was changed, left out or added since
+/// it was signed. A fault is told by file and seqno. Without --service-cert any ledger
+/// verifies that is consistent in itself.
 ///
 ///   cgs ledger verify my-service/ledger --service-cert service_cert.pem
 #[derive(Debug, clap::Args)]
@@ -48,7 +54,8 @@ pub(crate) struct VerifyArgs {
 
 /// Show what the transactions of a ledger write
 ///
-/// Private tables stay encrypted. Nothing is verified but the structure. With --output json each transaction is one line.
+/// Private tables stay encrypted. Nothing is verified but the structure. With --output json
+/// each transaction is one line.
 ///
 ///   cgs ledger show my-service/ledger --table 'proposals|members' --seqno 1..100
 #[derive(Debug, clap::Args)]
@@ -187,12 +194,14 @@ fn print(record: &Record, context: &Context) -> std::io::Result<()> {
         0 => String::new(),
         bytes => format!(", {bytes} bytes private"),
     };
-    context.output.line(format!("{}.{} ({} bytes{private})", record.view, record.seqno, record.size))?;
+    let line = |text: String| context.output.line(visible(&text));
+    line(format!("{}.{} ({} bytes{private})", record.view, record.seqno, record.size))?;
     for table in &record.tables {
-        context.output.line(format!("  {}", table.name))?;
+        line(format!("  {}", table.name))?;
         for write in &table.writes {
             let value = write.value.as_ref().map_or_else(|| "(removed)".into(), ToString::to_string);
-            context.output.line(format!("    {} = {value}", write.key))?;
+            let value = value.trim_end().replace('\n', "\n      ");
+            line(format!("    {} = {value}", write.key))?;
         }
     }
     Ok(())

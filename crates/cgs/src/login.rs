@@ -7,8 +7,9 @@ use crate::{context::Context, data, error::CliError};
 
 /// Store where a service is and who I am, once
 ///
-/// The service certificate is the only thing that this profile will ever trust: get it over a channel that you trust, or
-/// with an invitation. The member's key stays in its file; the profile remembers where.
+/// The service certificate is the only thing that this profile will ever trust: get it over
+/// a channel that you trust, or with an invitation. The member's key stays in its file; the
+/// profile remembers where.
 ///
 ///   cgs login ada --url https://10.0.0.5:8080 --service-cert service_cert.pem \
 ///       --member-cert ada_cert.pem --member-key ada_privk.pem

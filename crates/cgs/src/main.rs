@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if let Some(text) = error.to_show() {
-                eprintln!("cgs: {text}");
+                eprintln!("cgs: {}", output::visible(&text));
             }
             error.exit().into()
         }

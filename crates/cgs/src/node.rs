@@ -12,8 +12,9 @@ use crate::{context::Context, error::CliError};
 
 /// Run a node, or write the configuration of a new one
 ///
-/// The configuration is CCF's node JSON. Started on an empty directory a node founds the service that the configuration
-/// describes; started again on a directory that holds its service, it resumes. Ctrl-C or SIGTERM stop it cleanly.
+/// The configuration is CCF's node JSON. Started on an empty directory a node founds the
+/// service that the configuration describes; started again on a directory that holds its
+/// service, it resumes. Ctrl-C or SIGTERM stop it cleanly.
 ///
 ///   cgs node init my-service
 ///   cd my-service && cgs node --config node.json

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, Write},
 };
@@ -27,7 +28,7 @@ impl Output {
     pub(crate) fn show<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) -> io::Result<()> {
         match self.format {
             Format::Json => self.line(serde_json::to_string_pretty(value)?),
-            Format::Table => self.line(text().trim_end()),
+            Format::Table => self.line(visible(text().trim_end())),
         }
     }
 
@@ -39,8 +40,28 @@ impl Output {
 
     /// Prints a remark for people on standard error, so that results stay clean.
     pub(crate) fn remark(self, text: impl fmt::Display) {
-        eprintln!("{text}");
+        eprintln!("{}", visible(&text.to_string()));
     }
+}
+
+/// A text for a terminal. Much of what is printed was written by parties that nobody needs to trust, so what a terminal
+/// would obey or hide (escape sequences, changes of direction, invisible characters) becomes visible instead.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_deceptive) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_deceptive(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_deceptive(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    invisible || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 /// Columns of text, each as wide as its widest cell.
@@ -106,6 +127,12 @@ mod tests {
         table.row(["größer".into(), String::new()]);
         table.row(["x".into(), "Open".into()]);
         assert_eq!(table.to_string(), "ID      STATE\ngrößer\nx       Open\n");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        assert!(matches!(visible("größe\n\tx"), Cow::Borrowed(_)));
+        assert_eq!(visible("a\u{1b}[2Kb\r\u{202e}c\u{9b}"), "a\\u{1b}[2Kb\\u{d}\\u{202e}c\\u{9b}");
     }
 
     #[test]

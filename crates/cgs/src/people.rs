@@ -1,26 +1,26 @@
-use client::Member;
+use client::{Member, Names};
 
-use crate::{error::CliError, output::short};
+use crate::error::CliError;
 
 /// The members, by id and by name.
 #[derive(Debug)]
 pub(crate) struct People {
     members: Vec<Member>,
+    names: Names,
 }
 
 impl People {
     pub(crate) fn new(members: Vec<Member>) -> Self {
-        Self { members }
+        Self { names: Names::new(&members), members }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
         self.members.iter()
     }
 
-    /// What people call a member: the name of the consortium, else the beginning of the id.
+    /// What people call a member.
     pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        let member = self.members.iter().find(|member| member.id == id);
-        member.and_then(Member::name).unwrap_or_else(|| short(id))
+        self.names.of(id)
     }
 
     /// The member that somebody means by a name, an id, or the beginning of one.

@@ -98,7 +98,8 @@ fn yes_or_no(yes: bool) -> Ballot {
 
 /// Make a proposal from a file
 ///
-/// The file is {"actions": [{"name": ..., "args": {...}}]}; what actions there are, the constitution says.
+/// The file is {"actions": [{"name": ..., "args": {...}}]}; what actions there are, the
+/// constitution says.
 ///
 ///   cgs proposal create proposal.json --vote
 #[derive(Debug, clap::Args)]

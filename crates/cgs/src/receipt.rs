@@ -35,8 +35,9 @@ pub(crate) struct GetArgs {
 
 /// Verify a receipt offline
 ///
-/// Needs nothing but the certificate of the service: leaf, path to the signed root, signature of the node, chain to the
-/// service. Dates of certificates do not matter: the ledger outlives them.
+/// Needs nothing but the certificate of the service: leaf, path to the signed root,
+/// signature of the node, chain to the service. Dates of certificates do not matter: the
+/// ledger outlives them.
 ///
 ///   cgs receipt verify receipt.json --service-cert service_cert.pem
 #[derive(Debug, clap::Args)]

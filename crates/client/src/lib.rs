@@ -15,6 +15,7 @@ mod files;
 mod governance;
 mod identity;
 mod invitation;
+mod names;
 mod node;
 pub mod pin;
 mod profile;
@@ -29,6 +30,7 @@ pub use identity::Identity;
 pub use invitation::Invitation;
 pub use kv::{ParseTxIdError, TxId};
 pub use ledger::receipt::Receipt;
+pub use names::Names;
 pub use profile::{Profile, Profiles};
 pub use service::{PinPolicy, Service};
 pub use types::{

@@ -9,8 +9,9 @@ use crate::{
 
 /// Accept the invitation: acknowledge exactly the state that was judged
 ///
-/// `cgs service verify` keeps what it showed. This command asks for the digest of the current state, looks whether
-/// anything that matters differs from what was judged, and only then signs. From then on the member's vote counts.
+/// `cgs service verify` keeps what it showed. This command asks for the digest of the
+/// current state, looks whether anything that matters differs from what was judged, and
+/// only then signs. From then on the member's vote counts.
 ///
 /// It is also how a member acknowledges a later state, after another `cgs service verify`.
 #[derive(Debug, clap::Args)]

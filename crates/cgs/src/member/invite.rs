@@ -6,8 +6,9 @@ use crate::{context::Context, error::CliError, people::People};
 
 /// Write the invitation of a member, for it to check the service against
 ///
-/// The file names the service, its certificate, the constitution, the application and how the service resumes. Send it
-/// over a channel that the invited party trusts: whoever can change it can invite to another service. The party then runs
+/// The file names the service, its certificate, the constitution, the application and how
+/// the service resumes. Send it over a channel that the invited party trusts: whoever can
+/// change it can invite to another service. The party then runs
 ///
 ///   cgs login NAME --invitation FILE --member-cert ... --member-key ...
 ///   cgs service verify --invitation FILE

@@ -15,8 +15,9 @@ use crate::{context::Context, error::CliError, output::Table};
 
 /// Make the key and certificate of a member
 ///
-/// Writes NAME_privk.pem (readable by you only; it never leaves this machine) and NAME_cert.pem (for everybody). With
-/// --encryption-key also NAME_enc_privk.pem and NAME_enc_pubk.pem, with which the member holds a recovery share.
+/// Writes NAME_privk.pem (readable by you only; it never leaves this machine) and
+/// NAME_cert.pem (for everybody). With --encryption-key also NAME_enc_privk.pem and
+/// NAME_enc_pubk.pem, with which the member holds a recovery share.
 ///
 ///   cgs member keygen ada
 ///   cgs member keygen ada --encryption-key --dir keys

@@ -1,10 +1,11 @@
-use client::{Action, Ballot, Member, Proposal};
+use client::{Action, Ballot, Proposal};
 use serde_json::json;
 
 use crate::{
     context::{Context, Session},
     error::CliError,
     output::short,
+    people::People,
 };
 
 /// A proposal after a step, and whose votes it waits for.
@@ -34,18 +35,14 @@ pub(super) async fn vote_and_print(
 pub(crate) async fn settle(session: &Session, proposal: Proposal) -> Result<Outcome, CliError> {
     let mut waiting_for = Vec::new();
     if proposal.is_open() {
-        let members = session.service.members().await?;
-        for member in members.iter().filter(|member| member.is_counted() && member.is_active()) {
+        let people = People::new(session.service.members().await?);
+        for member in people.iter().filter(|member| member.is_counted() && member.is_active()) {
             if session.service.ballot(&proposal.id, &member.id).await?.is_none() {
-                waiting_for.push(name(member));
+                waiting_for.push(people.name(&member.id).to_owned());
             }
         }
     }
     Ok(Outcome { proposal, waiting_for })
-}
-
-fn name(member: &Member) -> String {
-    member.name().unwrap_or_else(|| short(&member.id)).to_owned()
 }
 
 impl Outcome {

@@ -19,13 +19,14 @@ pub(crate) const JUDGED: &str = "judged.json";
 
 /// Judge the service before trusting it
 ///
-/// Shows what runs there and what proves it, the constitution and how it differs from the one that ships with this
-/// program, the application, how the service comes back after a restart, who its members are, and what any single party
-/// can do alone. Compares everything with the invitation. What was shown is kept: `cgs member activate` acknowledges
-/// exactly that.
+/// Shows what runs there and what proves it, the constitution and how it differs from the
+/// one that ships with this program, the application, how the service comes back after a
+/// restart, who its members are, and what any single party can do alone. Compares
+/// everything with the invitation. What was shown is kept: `cgs member activate`
+/// acknowledges exactly that.
 ///
-/// Ends with 12 if nothing proves what runs there (always so on the virtual platform), and with 13 if something is not
-/// as promised.
+/// Ends with 12 if nothing proves what runs there (always so on the virtual platform), and
+/// with 13 if something is not as promised.
 ///
 ///   cgs service verify --invitation ada-invitation.json
 ///   cgs service verify --expect-build 5d41402a...

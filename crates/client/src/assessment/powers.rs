@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::Member;
+use crate::{Member, Names};
 
 /// What one party can do alone (D32).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,13 +37,14 @@ pub fn powers(members: &[Member], recovery_threshold: u64, shipped: bool, is_vir
     } else {
         Power::new(host, "stop the service, or restore an older disk, which clients notice")
     }];
+    let names = Names::new(members);
     if shipped {
         let active = members.iter().filter(|member| member.is_counted() && member.is_active()).count();
-        powers.extend(members.iter().flat_map(|member| by_rules(member, active)));
+        powers.extend(members.iter().flat_map(|member| by_rules(names.of(&member.id), member, active)));
     } else {
         powers.push(Power::new("anybody", "unknown: the rules are not the shipped ones, so read them"));
     }
-    powers.extend(members.iter().filter_map(|member| by_share(member, recovery_threshold)));
+    powers.extend(members.iter().filter_map(|member| by_share(names.of(&member.id), member, recovery_threshold)));
     together(powers)
 }
 
@@ -58,12 +59,8 @@ fn together(powers: Vec<Power>) -> Vec<Power> {
     merged
 }
 
-fn name(member: &Member) -> String {
-    member.name().map_or_else(|| member.id.clone(), str::to_owned)
-}
-
-fn by_rules(member: &Member, active: usize) -> Vec<Power> {
-    let power = |what: &str| Power::new(name(member), what);
+fn by_rules(name: &str, member: &Member, active: usize) -> Vec<Power> {
+    let power = |what: &str| Power::new(name, what);
     let mut powers = Vec::new();
     if member.flag("isOperator") {
         powers.push(power(if active == 0 { OPERATOR_BEFORE } else { OPERATOR }));
@@ -82,13 +79,13 @@ fn by_rules(member: &Member, active: usize) -> Vec<Power> {
     powers
 }
 
-fn by_share(member: &Member, recovery_threshold: u64) -> Option<Power> {
+fn by_share(name: &str, member: &Member, recovery_threshold: u64) -> Option<Power> {
     let enough = match member.recovery_role.as_str() {
         "Owner" => true,
         "Participant" => recovery_threshold <= 1,
         _ => false,
     };
-    enough.then(|| Power::new(name(member), SHARE))
+    enough.then(|| Power::new(name, SHARE))
 }
 
 #[cfg(test)]
