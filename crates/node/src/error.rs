@@ -26,7 +26,9 @@ pub enum NodeError {
         instead: &'static str,
     },
     /// There is a ledger, but the keys that belong to it are not there.
-    #[error("{ledger} holds a ledger, but {state} holds no keys of it, and a new service is never made over an old one. Put the state directory back, or choose another ledger directory; a ledger without its keys needs `command.type` Recover, which a later version brings")]
+    #[error(
+        "{ledger} holds a ledger, but {state} holds no keys of it, and a new service is never made over an old one. Put the state directory back, or choose another ledger directory; a ledger without its keys needs `command.type` Recover, which a later version brings"
+    )]
     NoState {
         /// The ledger directory.
         ledger: PathBuf,
@@ -34,7 +36,9 @@ pub enum NodeError {
         state: PathBuf,
     },
     /// The service was founded not to resume like this.
-    #[error("the service was founded with `resume: {mode}`, so it does not resume by itself, and this version cannot resume it otherwise. The ledger was not touched: keep the directories until a version that can")]
+    #[error(
+        "the service was founded with `resume: {mode}`, so it does not resume by itself, and this version cannot resume it otherwise. The ledger was not touched: keep the directories until a version that can"
+    )]
     Resume {
         /// `witnessed` or `recovery`.
         mode: String,
@@ -43,7 +47,9 @@ pub enum NodeError {
     #[error("the ledger does not say how its service resumes: it was not written by this program")]
     NoResumeMode,
     /// There is no ledger secret where there must be one.
-    #[error("the state directory holds no ledger secret: restore it as a whole from the copy that belongs to the ledger")]
+    #[error(
+        "the state directory holds no ledger secret: restore it as a whole from the copy that belongs to the ledger"
+    )]
     NoSecret,
     /// Keys cannot be had back.
     #[error(transparent)]
@@ -81,7 +87,9 @@ pub enum NodeError {
     #[error("TLS: {0}")]
     Tls(String),
     /// The ledger could not be written any more.
-    #[error("stopped, since the ledger cannot be written: {0}. Nothing that was answered is lost; check the disk, then start the node again")]
+    #[error(
+        "stopped, since the ledger cannot be written: {0}. Nothing that was answered is lost; check the disk, then start the node again"
+    )]
     Stopped(String),
     /// The runtime cannot be started.
     #[error("cannot start: {0}")]

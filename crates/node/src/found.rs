@@ -1,30 +1,23 @@
 //! Founding a service: its keys, and its first transaction.
 
-use std::path::Path;
-
 use consortium::genesis::{self, Application, GenesisInput, GenesisMember, GenesisNode};
 use crypto::{
     Curve, SigningKey,
     issue::{self, Validity},
 };
 use kv::{TxId, WriteSet};
-use serde_json::Value;
 
 use crate::{
     NodeError,
     config::{Config, Member, Start},
+    files::{json, text},
     info::{APPLICATION_NAME, NodeInfo},
     record,
     vault::Identity,
 };
 
 /// Makes the keys and certificates of a new service and its first node. `names` are the node's subject alternative names.
-pub(crate) fn identity(
-    config: &Config,
-    start: &Start,
-    names: &[String],
-    now: i64,
-) -> Result<Identity, NodeError> {
+pub(crate) fn identity(config: &Config, start: &Start, names: &[String], now: i64) -> Result<Identity, NodeError> {
     let service_key = SigningKey::generate(Curve::P384)?;
     let node_key = SigningKey::generate(config.node_certificate.curve)?;
     let days = start.initial_service_certificate_validity_days;
@@ -87,13 +80,4 @@ fn member(member: &Member) -> Result<GenesisMember, NodeError> {
         data: member.data_json_file.as_deref().map(json).transpose()?,
         recovery_role: member.recovery_role,
     })
-}
-
-fn text(file: &Path) -> Result<String, NodeError> {
-    std::fs::read_to_string(file).map_err(|why| NodeError::File { file: file.to_owned(), why: why.to_string() })
-}
-
-pub(crate) fn json(file: &Path) -> Result<Value, NodeError> {
-    serde_json::from_str(&text(file)?)
-        .map_err(|why| NodeError::File { file: file.to_owned(), why: format!("it is not JSON: {why}") })
 }

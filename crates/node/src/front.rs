@@ -190,3 +190,6 @@ fn wrong_verb(path: &str, allow: &str) -> ApiError {
     let text = format!("Allowed methods for '{path}' are: {allow}.");
     ApiError::new(405, "UnsupportedHttpVerb", text).with_header("allow", allow)
 }
+
+#[cfg(test)]
+mod tests;

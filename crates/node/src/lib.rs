@@ -5,8 +5,10 @@
 //! the answer goes out. `life` founds a service or resumes it; `vault` keeps its keys.
 
 pub mod authn;
+mod commit;
 pub mod config;
 mod error;
+mod files;
 mod found;
 mod front;
 pub mod governance;
@@ -23,10 +25,11 @@ mod serving;
 pub mod tls;
 mod vault;
 
+pub use commit::Answer;
 pub use error::NodeError;
 pub use front::Front;
 pub use replication::{Committed, Status, Unavailable};
 pub use resume::RESUMES;
-pub use service::{Answer, Service};
+pub use service::Service;
 pub use serving::run;
 pub use vault::VaultError;

@@ -17,9 +17,10 @@ use serde_json::json;
 
 use crate::{
     NodeError, Service,
+    commit::Committer,
     config::{CommandKind, Config, Start},
-    found,
-    governance::Governance,
+    files, found,
+    governance::{Decider, Governance},
     info::{NodeInfo, Quote},
     record, resume,
     vault::{Identity, Vault},
@@ -78,8 +79,15 @@ pub(crate) async fn prepare(config: Arc<Config>, program: PathBuf) -> Result<Rea
     let endorsement = endorsement(&replica, &identity, now)?;
     let latest = secrets.latest().ok_or(NodeError::NoSecret)?.key().clone();
     let engine = scripts.await.map_err(|why| NodeError::Runtime(std::io::Error::other(why)))??;
-    let governance = Governance::new(Arc::new(engine), SCRIPT_BUDGET, latest, endorsement);
-    Ok(Ready { service: Service::new(replica, node, governance), identity, _lock: lock })
+    let decider = Decider {
+        engine: Arc::new(engine),
+        budget: SCRIPT_BUDGET,
+        ledger_secret: latest,
+        identity_endorsement: endorsement,
+    };
+    let committer = Committer::new(replica);
+    let governance = Governance::new(committer.clone(), decider);
+    Ok(Ready { service: Service::new(committer, node, governance), identity, _lock: lock })
 }
 
 fn command(config: &Config) -> Result<&Start, NodeError> {
@@ -89,10 +97,9 @@ fn command(config: &Config) -> Result<&Start, NodeError> {
     }
     match &config.command.kind {
         CommandKind::Start(start) => Ok(start),
-        CommandKind::Join(_) => Err(NodeError::Unsupported {
-            what: "command.type Join",
-            instead: "a service has one node; use Start",
-        }),
+        CommandKind::Join(_) => {
+            Err(NodeError::Unsupported { what: "command.type Join", instead: "a service has one node; use Start" })
+        }
         CommandKind::Recover(_) => Err(NodeError::Unsupported {
             what: "command.type Recover",
             instead: "use Start on the directories of the service, which resumes it",
@@ -210,19 +217,15 @@ fn endorsement(replica: &Replica, identity: &Identity, now: i64) -> Result<Vec<u
 }
 
 fn write_files(config: &Config, identity: &Identity) -> Result<(), NodeError> {
-    write_file(&config.command.service_certificate_file, identity.service_certificate.to_pem())?;
-    write_file(&config.output_files.node_certificate_file, identity.self_signed.to_pem())?;
+    files::write(&config.command.service_certificate_file, identity.service_certificate.to_pem())?;
+    files::write(&config.output_files.node_certificate_file, identity.self_signed.to_pem())?;
     if let Some(file) = &config.output_files.pid_file {
-        write_file(file, std::process::id().to_string())?;
+        files::write(file, std::process::id().to_string())?;
     }
     if let Some(file) = &config.output_files.node_to_node_address_file {
-        write_file(file, config.network.node_to_node.published.clone())?;
+        files::write(file, config.network.node_to_node.published.clone())?;
     }
     Ok(())
-}
-
-pub(crate) fn write_file(file: &Path, content: impl AsRef<[u8]>) -> Result<(), NodeError> {
-    std::fs::write(file, content).map_err(|why| NodeError::File { file: file.to_owned(), why: why.to_string() })
 }
 
 /// Seconds since 1970. The host sets this clock; nothing that matters depends on it.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     NodeError,
     config::{Config, RpcInterface},
-    found,
+    files,
     info::{NodeInfo, VIRTUAL_HOST_DATA, VIRTUAL_MEASUREMENT},
     vault::Identity,
 };
@@ -36,15 +36,13 @@ pub(crate) fn node(
         "status": "Trusted",
     });
     if let (Some(file), Some(members)) = (&config.node_data_json_file, record.as_object_mut()) {
-        members.insert("node_data".into(), found::json(file)?);
+        members.insert("node_data".into(), files::json(file)?);
     }
     Ok(record)
 }
 
 fn interfaces(interfaces: &[RpcInterface]) -> Value {
-    let describe = |interface: &RpcInterface| {
-        json!({ "bind_address": interface.address.bind, "published_address": interface.address.published })
-    };
+    let describe = |interface: &RpcInterface| json!({ "bind_address": interface.address.bind, "published_address": interface.address.published });
     let named: BTreeMap<_, _> = interfaces.iter().map(|one| (one.name.clone(), describe(one))).collect();
     Value::Object(named.into_iter().collect::<Map<_, _>>())
 }

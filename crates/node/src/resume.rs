@@ -89,12 +89,7 @@ pub(crate) fn transaction(
     Ok(tx)
 }
 
-fn put_record(
-    tx: &mut Tx,
-    before: &Committed,
-    node: &NodeInfo,
-    secrets: &LedgerSecrets,
-) -> Result<(), NodeError> {
+fn put_record(tx: &mut Tx, before: &Committed, node: &NodeInfo, secrets: &LedgerSecrets) -> Result<(), NodeError> {
     let counter = tx.entries(RESUMES).len() + 1;
     let nonce = crypto::random_bytes::<32>()?;
     let record = json!({

@@ -12,9 +12,10 @@ use tokio::{
 use crate::{
     NodeError,
     config::{AppProtocol, Authority, Config},
+    files,
     front::Front,
     http::{self, Endpoint, Interface},
-    life::{self, Ready, write_file},
+    life::{self, Ready},
     tls,
 };
 
@@ -139,5 +140,5 @@ fn write_addresses(config: &Config) -> Result<(), NodeError> {
     let Some(file) = &config.output_files.rpc_addresses_file else { return Ok(()) };
     let interfaces = config.network.rpc_interfaces.iter();
     let addresses: BTreeMap<_, _> = interfaces.map(|one| (&one.name, &one.address.bind)).collect();
-    write_file(file, serde_json::json!(addresses).to_string())
+    files::write(file, serde_json::json!(addresses).to_string())
 }

@@ -26,7 +26,9 @@ pub enum VaultError {
     #[error(transparent)]
     Crypto(#[from] crypto::CryptoError),
     /// A file was made with another sealing key, or was changed.
-    #[error("{file}: it does not open with this node's sealing key: it was changed, or belongs to another directory. Restore the state directory as a whole from the copy that belongs to the ledger directory")]
+    #[error(
+        "{file}: it does not open with this node's sealing key: it was changed, or belongs to another directory. Restore the state directory as a whole from the copy that belongs to the ledger directory"
+    )]
     Sealed {
         /// The file.
         file: PathBuf,
@@ -94,10 +96,10 @@ impl Vault {
             disk::write_atomically(&*disk, &path, key.as_bytes())?;
         }
         let bytes = Zeroizing::new(disk.read(&path)?);
-        let bytes: [u8; 32] = bytes.as_slice().try_into().map_err(|_| VaultError::Content {
-            file: path,
-            why: format!("it has {} bytes, not 32", bytes.len()),
-        })?;
+        let bytes: [u8; 32] = bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| VaultError::Content { file: path, why: format!("it has {} bytes, not 32", bytes.len()) })?;
         Ok(Self { disk, directory, key: AesKey::from_bytes(bytes)? })
     }
 

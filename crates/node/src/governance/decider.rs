@@ -1,0 +1,147 @@
+use std::{sync::Arc, time::Duration};
+
+use api::{ApiError, Output};
+use consortium::{
+    NodeEffect, Scripts, ServiceContext,
+    envelope::{self, Signed},
+    proposals::{self, Decided, Validated},
+    state_digests,
+};
+use constitution::{Budget, Engine};
+use crypto::AesKey;
+use kv::{ReadSet, State, Tx, TxId};
+use replication::Committed;
+
+use super::{Kind, Request};
+
+/// What deciding needs besides the state. It runs on threads that may wait for scripts.
+pub(crate) struct Decider {
+    /// Runs the scripts of the consortium.
+    pub(crate) engine: Arc<dyn Engine>,
+    /// Time for all scripts of one request (D41).
+    pub(crate) budget: Duration,
+    /// The latest ledger secret, which recovery shares unwrap.
+    pub(crate) ledger_secret: AesKey,
+    /// The service's endorsement of its own identity, recorded when it opens.
+    pub(crate) identity_endorsement: Vec<u8>,
+}
+
+/// Something decided on one state.
+pub(super) struct Outcome {
+    pub(super) member: String,
+    pub(super) created_at: i64,
+    pub(super) tx: Tx,
+    pub(super) output: Output,
+    pub(super) effects: Vec<NodeEffect>,
+    /// Whether a member has become active by it.
+    pub(super) activated: bool,
+}
+
+/// A proposal that was validated, and what the constitution had read for that.
+#[derive(Clone)]
+pub(super) struct Valid {
+    validated: Validated,
+    reads: ReadSet,
+}
+
+impl Decider {
+    /// Asks the constitution whether a proposal may be made.
+    pub(super) fn validate(&self, request: &Request, state: State) -> Result<Valid, ApiError> {
+        let mut tx = Tx::new(state);
+        let signed = authenticate(&mut tx, request)?;
+        self.validate_signed(&signed, tx)
+    }
+
+    fn validate_signed(&self, signed: &Signed, mut tx: Tx) -> Result<Valid, ApiError> {
+        let mut budget = Budget::new(self.budget);
+        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
+        let validated = proposals::validate(&mut tx, signed, &mut scripts)?;
+        Ok(Valid { validated, reads: tx.into_parts().0 })
+    }
+
+    /// What the constitution said, unless something that it had read has changed since: then it is asked again.
+    fn still_valid(&self, valid: Option<Valid>, signed: &Signed, state: &State) -> Result<Validated, ApiError> {
+        match valid {
+            Some(valid) if valid.reads.check(state).is_ok() => Ok(valid.validated),
+            _ => Ok(self.validate_signed(signed, Tx::new(state.clone()))?.validated),
+        }
+    }
+
+    /// Decides a request on one state; a refusal comes with the transaction that it rests on.
+    pub(super) fn decide(
+        &self,
+        request: &Request,
+        valid: Option<Valid>,
+        base: &Committed,
+    ) -> Result<Outcome, (ApiError, TxId)> {
+        let mut tx = Tx::new(base.state.clone());
+        let decided = authenticate(&mut tx, request)
+            .and_then(|signed| Ok((self.take(&mut tx, request, &signed, valid, base)?, signed)))
+            .map_err(|error| (error, base.state.tx_id()))?;
+        let ((Decided { output, effects, .. }, activated), signed) = decided;
+        Ok(Outcome { member: signed.member_id, created_at: signed.created_at, tx, output, effects, activated })
+    }
+
+    fn take(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        signed: &Signed,
+        valid: Option<Valid>,
+        base: &Committed,
+    ) -> Result<(Decided, bool), ApiError> {
+        let seed = share_seed()?;
+        let context = self.context(&seed);
+        let mut budget = Budget::new(self.budget);
+        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
+        let (proposal, member) = (request.input.param("proposalId"), request.input.param("memberId"));
+        let quiet = |output| Decided { output, effects: Vec::new() };
+        Ok(match request.kind {
+            Kind::Create => {
+                let validated = self.still_valid(valid, signed, &base.state)?;
+                (proposals::create(tx, signed, &validated, &base.root, &mut scripts, &context)?, false)
+            }
+            Kind::Ballot => (proposals::submit_ballot(tx, signed, proposal, member, &mut scripts, &context)?, false),
+            Kind::Withdraw => (quiet(proposals::withdraw(tx, signed, proposal)?), false),
+            Kind::StateDigestUpdate => (quiet(state_digests::update(tx, signed, member)?), false),
+            Kind::StateDigestAck => {
+                let acknowledged = state_digests::acknowledge(tx, signed, member, &context)?;
+                (quiet(acknowledged.output), acknowledged.activated)
+            }
+        })
+    }
+
+    /// Resolves a proposal again, because `member` has become active (D20); `None` if there is nothing to do.
+    pub(super) fn reresolve(
+        &self,
+        state: State,
+        proposal: &str,
+        member: &str,
+        created_at: i64,
+    ) -> Result<Option<(Tx, Decided)>, ApiError> {
+        let seed = share_seed()?;
+        let context = self.context(&seed);
+        let mut budget = Budget::new(self.budget);
+        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
+        let mut tx = Tx::new(state);
+        let decided = proposals::reresolve(&mut tx, proposal, member, created_at, &mut scripts, &context)?;
+        Ok(decided.filter(|_| !tx.is_read_only()).map(|decided| (tx, decided)))
+    }
+
+    fn context<'a>(&'a self, share_seed: &'a [u8; 32]) -> ServiceContext<'a> {
+        ServiceContext {
+            ledger_secret: &self.ledger_secret,
+            share_seed,
+            identity_endorsement: &self.identity_endorsement,
+        }
+    }
+}
+
+fn share_seed() -> Result<[u8; 32], ApiError> {
+    crypto::random_bytes().map_err(|why| ApiError::internal(why.to_string()))
+}
+
+fn authenticate(tx: &mut Tx, request: &Request) -> Result<Signed, ApiError> {
+    let (policy, message) = request.kind.message();
+    envelope::authenticate(tx, &request.input.body, request.content_type.as_deref(), policy, message)
+}
