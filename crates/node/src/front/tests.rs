@@ -30,7 +30,7 @@ struct NoScripts;
 
 impl Engine for NoScripts {
     fn run(&self, _: &str, _: &Call, _: &mut dyn Tables, _: &mut Budget) -> Result<Outcome, ScriptError> {
-        Err(ScriptError::Busy)
+        Err(ScriptError::TimeLimit)
     }
 }
 
@@ -67,9 +67,11 @@ fn configuration(directory: &TempDir) -> (Config, Certificate) {
     let member = issue::self_signed(&key, "CN=member0", &[], issue::Validity { from: now(), days: 1 }).unwrap();
     let file = directory.path().join("member0.pem");
     std::fs::write(&file, member.to_pem()).unwrap();
+    let encryption = directory.path().join("member0_enc.pem");
+    std::fs::write(&encryption, crypto::wrap::generate_rsa_pair().unwrap().0).unwrap();
     let mut example = config::example("127.0.0.1:8080", &["iPAddress:127.0.0.1"]);
     let start = &mut example["command"]["start"];
-    start["members"] = json!([{ "certificate_file": file, "encryption_public_key_file": encryption_key(directory) }]);
+    start["members"] = json!([{ "certificate_file": file, "encryption_public_key_file": encryption }]);
     start.as_object_mut().unwrap().remove("constitution_files");
     (Config::parse(&example.to_string()).unwrap(), member)
 }
@@ -243,7 +245,10 @@ async fn other_methods_are_answered_as_recorded() {
     let told = world.ask("OPTIONS", "/app/contracts/1234").await;
     assert_eq!((told.status, told.header("allow")), (204, Some("OPTIONS, POST, PUT")));
     let told = world.ask("DELETE", "/app/contracts/1234").await;
-    assert_eq!((told.status, told.code(), told.header("allow")), (405, "UnsupportedHttpVerb", Some("OPTIONS, POST, PUT")));
+    assert_eq!(
+        (told.status, told.code(), told.header("allow")),
+        (405, "UnsupportedHttpVerb", Some("OPTIONS, POST, PUT"))
+    );
     assert_eq!(told.body["error"]["message"], "Allowed methods for '/contracts/1234' are: OPTIONS, POST, PUT.");
     assert_eq!(world.ask("BREW", "/node/commit").await.status, 405);
     assert_eq!(world.ask("HEAD", "/node/version").await.status, 405);

@@ -38,6 +38,8 @@ use crate::tls::ClientCertificate;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a session may take to end once it has to.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a session of HTTP/2 that is one too many is told so; one of HTTP/1.1 ends with its first answer.
+const SURPLUS: Duration = Duration::from_secs(1);
 /// Longest head of a request, in bytes: all headers together.
 const MAX_HEAD: usize = 128 << 10;
 /// How many headers more than allowed are read, to be able to say how many are allowed.
@@ -137,6 +139,7 @@ where
     H: Handler,
 {
     let (limits, activity) = (&conversation.peer.interface.limits.clone(), conversation.activity.clone());
+    let surplus = conversation.surplus;
     let service = service_fn(move |request| conversation.clone().answer(request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .auto_date_header(false)
@@ -146,10 +149,14 @@ where
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(link), service);
     let mut connection = pin!(connection);
+    let end = async {
+        let limit = if surplus { SURPLUS } else { Duration::MAX };
+        let _ = timeout(limit, end).await;
+    };
     tokio::select! {
         biased;
         _ = connection.as_mut() => {}
-        _ = end => {
+        () = end => {
             activity.ending.store(true, Relaxed);
             connection.as_mut().graceful_shutdown();
             let _ = timeout(FAREWELL, connection).await;

@@ -316,6 +316,20 @@ async fn sessions_have_a_soft_and_a_hard_limit() {
 }
 
 #[tokio::test]
+async fn a_session_too_many_is_told_so_in_http2_as_well() {
+    let limits = RpcInterface { max_open_sessions_soft: 1, max_open_sessions_hard: 2, ..settings() };
+    let server = serve_with(limits, Duration::from_secs(60)).await;
+    let _first = server.connect(None, b"http/1.1").await.unwrap();
+    let stream = server.connect(None, b"h2").await.unwrap();
+    let (mut send, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("https://127.0.0.1/").body(Full::new(Bytes::new())).unwrap();
+    assert_eq!(send.send_request(request).await.unwrap().status(), 503);
+    timeout(Duration::from_secs(8), connection).await.expect("the server ends the session").unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn sessions_that_say_nothing_are_ended_and_busy_ones_are_not() {
     let server = serve_with(settings(), Duration::from_millis(300)).await;
     let mut silent = server.connect(None, b"http/1.1").await.unwrap();
