@@ -62,6 +62,7 @@ impl Active {
         file.sync_all("new segment of the raft log")?;
         disk.rename(&unfinished, &path)?;
         disk.sync_dir(dir, "name of a new segment of the raft log")?;
+        let file = disk.open(&path)?; // under the name that errors shall say
         Ok(Self { file, path, number, offset: start.len() as u64, size, last: None })
     }
 }

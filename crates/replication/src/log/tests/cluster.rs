@@ -1,4 +1,5 @@
 //! Three nodes in one process, each with a log on files, lose their leader.
+#![expect(clippy::result_large_err, reason = "the errors of a network are openraft's")]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -98,19 +99,14 @@ fn batch(number: u64) -> Batch {
     Batch(Bytes::from(number.to_le_bytes().repeat(25)))
 }
 
-/// Writes until it is acknowledged, wherever the leader is.
+/// Writes until it is acknowledged, wherever the leader is. A leader that was deposed and catches up by snapshot leaves
+/// its last callers without an answer, so each attempt has a limit.
 async fn write(nodes: &BTreeMap<u64, Node>, batch: Batch) {
     loop {
         for node in nodes.values() {
-            match tokio::time::timeout(Duration::from_secs(5), node.raft.client_write(batch.clone())).await {
-                Ok(Ok(_)) => return,
-                Ok(Err(_)) => {}
-                Err(_) => {
-                    for n in nodes.values() {
-                        eprintln!("METRICS {:?}", n.raft.metrics().borrow().clone());
-                    }
-                    panic!("stuck at {:?}", &batch.0[..8]);
-                }
+            let answer = tokio::time::timeout(Duration::from_secs(1), node.raft.client_write(batch.clone()));
+            if let Ok(Ok(_)) = answer.await {
+                return;
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -137,6 +133,10 @@ fn distinct(machine: &Machine) -> Vec<Batch> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_leader_loses_no_acknowledged_batch() {
+    tokio::time::timeout(Duration::from_secs(60), lose_the_leader()).await.unwrap();
+}
+
+async fn lose_the_leader() {
     let root = tempfile::tempdir().unwrap();
     let dir = |id: u64| root.path().join(format!("node{id}"));
     let network = Network::default();
@@ -163,13 +163,10 @@ async fn a_lost_leader_loses_no_acknowledged_batch() {
     write(&nodes, batch(1000)).await;
     let expected: Vec<Batch> = (0..=1000).map(batch).collect();
     for node in nodes.values() {
-        let applied = tokio::time::timeout(Duration::from_secs(20), async {
-            while node.machine.batches().last() != Some(&batch(1000)) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            distinct(&node.machine)
-        });
-        assert_eq!(applied.await.unwrap(), expected);
+        while node.machine.batches().last() != Some(&batch(1000)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(distinct(&node.machine), expected);
     }
     for (id, node) in nodes {
         node.raft.shutdown().await.unwrap();
