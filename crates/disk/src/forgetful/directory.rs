@@ -12,7 +12,9 @@ pub(super) enum Node {
 pub(super) enum Change {
     Put(String, Node),
     Remove(String),
-    Rename(String, String),
+    /// A directory names the file itself, so what survives of a rename cannot come to name another file that had the
+    /// old name before.
+    Rename(String, String, Node),
 }
 
 type Names = BTreeMap<String, Node>;
@@ -69,11 +71,9 @@ fn apply(names: &mut Names, change: &Change) {
         Change::Remove(name) => {
             names.remove(name);
         }
-        Change::Rename(from, to) => {
-            // The creation of `from` may not have survived.
-            if let Some(node) = names.remove(from) {
-                names.insert(to.clone(), node);
-            }
+        Change::Rename(from, to, node) => {
+            names.remove(from);
+            names.insert(to.clone(), *node);
         }
     }
 }

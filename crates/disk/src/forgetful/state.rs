@@ -90,9 +90,9 @@ impl State {
     }
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
-        self.find(from)?;
+        let node = Node::File(self.find(from)?);
         self.faults.operation(from)?;
-        let change = Change::Rename(name(from)?, name(to)?);
+        let change = Change::Rename(name(from)?, name(to)?, node);
         self.parent(from)?.change(change);
         Ok(())
     }

@@ -64,6 +64,21 @@ fn an_unsynced_name_is_lost_or_kept() {
 }
 
 #[test]
+fn a_rename_moves_the_file_it_was_asked_to() {
+    for seed in 0..200 {
+        let (disk, _file) = durable_file();
+        disk.remove(path()).unwrap();
+        let mut other = disk.create_new(path()).unwrap();
+        other.append(b"other").unwrap();
+        other.sync_all("content").unwrap();
+        disk.rename(path(), Path::new("/renamed")).unwrap();
+        if let Ok(renamed) = disk.crash(seed).read(Path::new("/renamed")) {
+            assert_eq!(renamed, b"other", "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn an_unsynced_removal_may_come_back() {
     let left = |seed| {
         let (disk, _file) = durable_file();
