@@ -1,8 +1,9 @@
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::{completions, contract, demo, exit, ledger, login, member, node, profile, proposal, receipt, service};
+use crate::{
+    completions, context::Global, contract, demo, exit, ledger, login, member, node, profile, proposal, receipt,
+    service,
+};
 
 const TOUR: &str = "\
 The way to an accepted contract:
@@ -30,33 +31,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Options of every command")]
-pub(crate) struct Global {
-    /// The profile to use; without it that of the last login
-    #[arg(long, global = true, env = "CGS_PROFILE", value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Where profiles are kept [default: $XDG_CONFIG_HOME/cgs or ~/.config/cgs]
-    #[arg(long, global = true, env = "CGS_PROFILE_DIR", value_name = "DIR")]
-    pub(crate) profile_dir: Option<PathBuf>,
-    /// How results are printed: table (for people) or json (for programs)
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true)]
-    pub(crate) output: Format,
-    /// Forget the pin: the service was put back on purpose, and all members agree
-    #[arg(long, global = true)]
-    pub(crate) accept_rollback: bool,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// For programs: one JSON document.
-    Json,
 }
 
 /// The nouns. Those without a text here have it at their arguments.
@@ -96,6 +70,8 @@ pub(crate) enum Command {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    use crate::output::Format;
 
     #[test]
     fn the_definition_is_consistent() {

@@ -1,7 +1,6 @@
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::{args::Cli, context::Context, error::CliError};
+use crate::{context::Context, error::CliError};
 
 /// Print the completions of a shell
 ///
@@ -15,8 +14,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
+/// `command` is the whole command line.
+pub(crate) fn run(args: &Args, mut command: clap::Command, context: &Context) -> Result<(), CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cgs", &mut text);
+    clap_complete::generate(args.shell, &mut command, "cgs", &mut text);
     Ok(context.output.line(String::from_utf8_lossy(&text).trim_end())?)
 }

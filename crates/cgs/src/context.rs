@@ -1,8 +1,30 @@
 use std::path::PathBuf;
 
+use clap::Args;
 use client::{PinPolicy, Profiles, Service};
 
-use crate::{args::Global, error::CliError, output::Output};
+use crate::{
+    error::CliError,
+    output::{Format, Output},
+};
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The profile to use; without it that of the last login
+    #[arg(long, global = true, env = "CGS_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Where profiles are kept [default: $XDG_CONFIG_HOME/cgs or ~/.config/cgs]
+    #[arg(long, global = true, env = "CGS_PROFILE_DIR", value_name = "DIR")]
+    pub(crate) profile_dir: Option<PathBuf>,
+    /// How results are printed: table (for people) or json (for programs)
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, hide_possible_values = true)]
+    pub(crate) output: Format,
+    /// Forget the pin: the service was put back on purpose, and all members agree
+    #[arg(long, global = true)]
+    pub(crate) accept_rollback: bool,
+}
 
 /// What every command works with.
 #[derive(Debug)]

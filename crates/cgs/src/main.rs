@@ -26,7 +26,7 @@ mod service;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use context::Context;
 use error::CliError;
 
@@ -52,7 +52,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::ScriptHost => Ok(()),
         Command::Node(args) => node::run(&args, &context),
         Command::Ledger(verb) => ledger::run(&verb, &context),
-        Command::Completions(args) => completions::run(&args, &context),
+        Command::Completions(args) => completions::run(&args, Cli::command(), &context),
         Command::Profile(verb) => profile::run(&verb, &context),
         online => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -4,9 +4,17 @@ use std::{
     io::{self, Write},
 };
 
+use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::args::Format;
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs: one JSON document.
+    Json,
+}
 
 /// Prints results on standard output.
 #[derive(Debug, Clone, Copy)]
