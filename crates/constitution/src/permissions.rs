@@ -4,7 +4,8 @@ use crate::Context;
 
 const INTERNAL: &str = "public:ccf.internal.";
 const GOVERNANCE: &str = "public:ccf.gov.";
-const RESERVED: [&str; 2] = ["ccf.", "public:ccf."];
+/// The platform's own, and what the service records about itself.
+const RESERVED: [&str; 3] = ["ccf.", "public:ccf.", "public:cgs."];
 const PUBLIC: &str = "public:";
 
 /// What a script may do with one table.
@@ -75,7 +76,10 @@ mod tests {
         for (table, read_only, apply) in [
             ("public:ccf.gov.members.info", Access::Read, Access::ReadWrite),
             ("public:ccf.internal.tree", Access::Read, Access::Read),
-            ("public:cgs.releases", Access::Nothing, Access::Write),
+            ("public:ccf.internal.cgs_open_proposals", Access::Read, Access::Read),
+            ("public:contracts", Access::Nothing, Access::Write),
+            ("public:cgs.resume_mode", Access::Nothing, Access::Nothing),
+            ("public:cgs.releases", Access::Nothing, Access::Nothing),
             ("secrets", Access::Nothing, Access::Nothing),
             ("public:ccf.gov", Access::Nothing, Access::Nothing),
             ("public:ccf.other", Access::Nothing, Access::Nothing),
@@ -90,6 +94,8 @@ mod tests {
     fn reserved_prefixes() {
         assert_eq!(reserved_prefix("ccf.foo"), Some("ccf."));
         assert_eq!(reserved_prefix("public:ccf.foo"), Some("public:ccf."));
+        assert_eq!(reserved_prefix("public:cgs.foo"), Some("public:cgs."));
+        assert_eq!(reserved_prefix("public:cgsx"), None);
         assert_eq!(reserved_prefix("public:ccf.gov.foo"), None);
         assert_eq!(reserved_prefix("public:ccfx"), None);
     }

@@ -175,6 +175,14 @@ fn what_a_context_may_not_do() {
             "x",
             Some("Error: Map name 'ccf.foo' includes disallowed reserved prefix 'ccf.'".to_owned()),
         ),
+        (
+            Context::Apply,
+            "public:cgs.resume_mode",
+            "set(k, k)",
+            Some(
+                "Error: Map name 'public:cgs.resume_mode' includes disallowed reserved prefix 'public:cgs.'".to_owned(),
+            ),
+        ),
     ] {
         let mut call = body(&format!("const k = ccf.strToBuf('k'); ccf.kv['{table}'].{action};"));
         call.context = context;

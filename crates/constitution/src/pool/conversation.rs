@@ -185,6 +185,7 @@ mod tests {
             (Context::ReadOnly, get("public:ccf.gov.x"), None),
             (Context::ReadOnly, done("public:ccf.gov.x", vec![]), Some("it wrote to table public:ccf.gov.x")),
             (Context::Apply, done("public:ccf.internal.x", vec![]), Some("it wrote to table public:ccf.internal.x")),
+            (Context::Apply, done("public:cgs.resumes", vec![]), Some("it wrote to table public:cgs.resumes")),
             (Context::Apply, done("secrets", vec![]), Some("it wrote to table secrets")),
             (Context::Apply, done("public:ccf.gov.x", vec![crate::Effect::Snapshot]), None),
             (
