@@ -46,6 +46,18 @@ function forEachRecord(name, visit) {
   tableOf(name).forEach((bytes, key) => visit(ccf.bufToStr(key), ccf.bufToJsonCompatible(bytes)));
 }
 
+// Visits each proposal that is open, with its record. Resolved proposals stay in the ledger for good, so the service keeps
+// a list of those that are open; what a proposal is, its record says.
+function forEachOpenProposal(visit) {
+  ccf.kv["public:ccf.internal.cgs_open_proposals"].forEach((_, key) => {
+    const id = ccf.bufToStr(key);
+    const proposal = readRecord("proposals_info", id);
+    if (proposal?.state === OPEN) {
+      visit(id, proposal);
+    }
+  });
+}
+
 // The state of the service: its certificate and whether it is Opening, Open or recovering.
 function serviceInfo() {
   const info = readRecord("service.info", ONLY);

@@ -202,8 +202,8 @@ function subjectsOf(actions, name, field) {
 // nothing.
 function otherOpenProposals(proposalId) {
   const found = [];
-  forEachRecord("proposals_info", (id, { state }) => {
-    if (id !== proposalId && state === OPEN) {
+  forEachOpenProposal((id) => {
+    if (id !== proposalId) {
       found.push(readRecord("proposals", id).actions);
     }
   });

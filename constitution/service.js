@@ -16,8 +16,8 @@ const setConstitution = {
 };
 
 function dropOtherProposals(proposalId) {
-  forEachRecord("proposals_info", (id, proposal) => {
-    if (id !== proposalId && proposal.state === "Open") {
+  forEachOpenProposal((id, proposal) => {
+    if (id !== proposalId) {
       writeRecord("proposals_info", id, { ...proposal, state: "Dropped" });
     }
   });

@@ -10,8 +10,8 @@ use crate::stored;
 
 const PROPOSALS: &str = "public:ccf.gov.proposals";
 const PROPOSALS_INFO: &str = "public:ccf.gov.proposals_info";
-/// Stands in the record of every Open proposal: records are compact, and inside a ballot the quotes are escaped.
-const OPEN: &[u8] = br#""state":"Open""#;
+/// The keys of all Open proposals.
+const OPEN_PROPOSALS: &str = "public:ccf.internal.cgs_open_proposals";
 
 /// An Open proposal to accept a contract.
 pub(crate) struct Proposed {
@@ -23,8 +23,8 @@ pub(crate) struct Proposed {
 /// The contracts that Open proposals want to accept, by contract id. Of several proposals the last one counts.
 pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Proposed>, ApiError> {
     let mut found = BTreeMap::new();
-    for (id, info) in tx.entries(PROPOSALS_INFO) {
-        if !contains(&info, OPEN) {
+    for (id, _) in tx.entries(OPEN_PROPOSALS) {
+        if !is_open(tx, &id)? {
             continue;
         }
         let proposal = stored::json(tx, PROPOSALS, &id)?.unwrap_or_default();
@@ -35,8 +35,10 @@ pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Propose
     Ok(found)
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+/// The record decides; the index only says where to look.
+fn is_open(tx: &mut Tx, proposal_id: &[u8]) -> Result<bool, ApiError> {
+    let record = stored::json(tx, PROPOSALS_INFO, proposal_id)?;
+    Ok(record.is_some_and(|record| record.get("state").is_some_and(|state| state == "Open")))
 }
 
 /// The `set_contract` actions of a proposal.
@@ -73,11 +75,22 @@ mod tests {
     }
 
     #[test]
+    fn d05_resolved_proposals_are_not_even_looked_at() {
+        let mut tx = world();
+        tx.put(PROPOSALS_INFO, "p", "a record that nobody may read");
+        tx.put(OPEN_PROPOSALS, "never was", vec![0; 8]);
+        assert!(proposed_contracts(&mut tx).unwrap().is_empty());
+        let (reads, _) = tx.into_parts();
+        assert_eq!(reads.map_names().into_iter().collect::<Vec<_>>(), [PROPOSALS_INFO, OPEN_PROPOSALS]);
+    }
+
+    #[test]
     fn a_ballot_cannot_make_a_proposal_look_open() {
         let mut tx = world();
         let ballot =
             serde_json::json!({"ballots": {"m": r#"{"state":"Open"}"#}, "proposer_id": "m", "state": "Rejected"});
         tx.put(PROPOSALS_INFO, "p", ballot.to_string());
+        tx.put(OPEN_PROPOSALS, "p", vec![0; 8]);
         tx.put(PROPOSALS, "p", r#"{"actions":[{"name":"set_contract","args":{"contractId":"a"}}]}"#);
         assert!(proposed_contracts(&mut tx).unwrap().is_empty());
     }

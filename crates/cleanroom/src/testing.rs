@@ -23,6 +23,7 @@ pub(crate) fn propose(tx: &mut Tx, id: &str, state: &str, text: &str) {
     let info = json!({ "ballots": {}, "proposer_id": "active", "state": state });
     tx.put("public:ccf.gov.proposals_info", id.to_owned(), info.to_string());
     tx.put("public:ccf.gov.proposals", id.to_owned(), text.to_owned());
+    tx.put("public:ccf.internal.cgs_open_proposals", id.to_owned(), vec![0; 8]);
 }
 
 /// The transaction committed, and a new one behind it.

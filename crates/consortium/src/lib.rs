@@ -35,6 +35,9 @@ pub use scripts::Scripts;
 pub const RESUME_MODE: &str = "public:cgs.resume_mode";
 /// What the application is (D2): JSON of name, version, digest of the build and measurement of the node; one value.
 pub const APPLICATION: &str = "public:cgs.application";
+/// Which proposals are Open (D5): proposal id to 8 zero bytes, a set as in CCF. An index for whoever looks for them, the
+/// constitution included: scripts read internal tables and only the service writes them.
+pub const OPEN_PROPOSALS: &str = "public:ccf.internal.cgs_open_proposals";
 
 #[cfg(test)]
 mod testing;

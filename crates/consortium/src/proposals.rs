@@ -8,6 +8,7 @@
 
 mod ballots;
 mod create;
+mod open;
 mod reads;
 mod record;
 mod replay;

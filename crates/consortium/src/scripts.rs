@@ -165,8 +165,10 @@ impl Tables for TxTables<'_> {
 #[cfg(test)]
 mod tests {
     use kv::{State, TxId, WriteSet};
+    use ledger::tables;
 
     use super::*;
+    use crate::{OPEN_PROPOSALS, RESUME_MODE};
 
     #[test]
     fn scripts_see_governance_and_internal_tables_only() {
@@ -195,7 +197,9 @@ mod tests {
             take_writes(&mut tx, vec![write]).is_ok() && tx.has(table, b"k")
         };
         assert!(write("public:ccf.gov.members.info") && write("public:contracts"));
-        for table in ["public:ccf.internal.recovery_shares", "public:cgs.resume_mode", "secrets", "public:ccf.other"] {
+        for table in
+            [OPEN_PROPOSALS, tables::RECOVERY_SHARES, RESUME_MODE, "public:cgs.resumes", "secrets", "public:ccf.other"]
+        {
             assert!(!write(table), "{table}");
         }
     }

@@ -21,13 +21,14 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(world::SCRIPT_HOST) {
         return constitution::script_host_main();
     }
-    let tests: [(&str, fn()); 12] = [
+    let tests: [(&str, fn()); 13] = [
         ("three_members_open_the_service_and_accept_a_contract", three_members_open_the_service_and_accept_a_contract),
         ("a_contract_is_decided_once", a_contract_is_decided_once),
         ("one_rejection_ends_a_contract_proposal", one_rejection_ends_a_contract_proposal),
         ("d02_applications_are_not_installed_by_vote", d02_applications_are_not_installed_by_vote),
         ("d03_a_constitution_must_be_one", d03_a_constitution_must_be_one),
         ("d04_malformed_proposals_are_named", d04_malformed_proposals_are_named),
+        ("d05_a_new_constitution_ends_what_was_open", d05_a_new_constitution_ends_what_was_open),
         ("d06_empty_actions_are_refused", d06_empty_actions_are_refused),
         ("d18_a_removed_members_ballot_is_ignored", d18_a_removed_members_ballot_is_ignored),
         ("d19_a_proposal_that_cannot_be_applied_has_failed", d19_a_proposal_that_cannot_be_applied_has_failed),
@@ -112,6 +113,22 @@ fn d04_malformed_proposals_are_named() {
     }
     let error = world.propose(0, &json!([action("no_such_action", json!({}))])).unwrap_err();
     assert_eq!(error.message, "Proposal failed to validate: no_such_action: no such action");
+}
+
+fn d05_a_new_constitution_ends_what_was_open() {
+    let mut world = World::opened();
+    world.put_draft("c", &json!({ "hello": "world" }));
+    let contract = world.contract("c");
+    let waiting = world.propose_open(0, &set_contract("c", &contract));
+    assert_eq!(world.open_proposals(), [waiting.as_str()]);
+    let text = format!("{}\n", constitution::DEFAULT_CONSTITUTION);
+    world.pass(1, &json!([action("set_constitution", json!({ "constitution": text }))]), 3);
+    assert_eq!(world.record("public:ccf.gov.proposals_info", &waiting)["state"], "Dropped");
+    assert_eq!(world.open_proposals(), [""; 0]);
+    assert_eq!(world.contract("c")["state"], "Draft");
+    let again = world.propose_open(2, &set_contract("c", &contract));
+    assert_eq!(world.open_proposals(), [again.as_str()]);
+    assert_eq!(world.contract("c")["proposalId"], json!(again));
 }
 
 fn d06_empty_actions_are_refused() {

@@ -185,6 +185,31 @@ fn d05_resolved_proposals_that_stay_readable_block_nothing() {
     }
     assert_eq!(consortium.resolve("a", &json!([contract("x")]), "a+"), "Accepted");
     assert_eq!(consortium.resolve("a", &json!([document("x")]), "a+"), "Accepted");
+    // Nor do they where the list of open ones still has them, or one that never was.
+    for id in ["old0", "old1", "old2", "old3", "old4", "never"] {
+        consortium.index(id);
+    }
+    assert_eq!(consortium.resolve("a", &json!([contract("x")]), "a+"), "Accepted");
+}
+
+/// More than a script may read.
+fn add_long_history(consortium: &mut Consortium) {
+    let ballot = "x".repeat(1 << 20);
+    for number in 0..40 {
+        let info = json!({"ballots": {"a": ballot}, "proposer_id": "p", "state": "Rejected"});
+        consortium.put("proposals_info", &format!("old{number}"), &info);
+    }
+}
+
+#[test]
+fn d05_a_long_history_does_not_keep_the_consortium_from_deciding() {
+    let mut consortium = Consortium::of(&["a"]);
+    add_long_history(&mut consortium);
+    consortium.record("other", &json!([contract("y")]), "Open");
+    assert_eq!(consortium.resolve("a", &json!([contract("x")]), "a+"), "Accepted");
+    assert_eq!(consortium.resolve("a", &json!([contract("y")]), "a+"), "Rejected");
+    consortium.apply(&only("set_constitution", json!({"constitution": "x"}))).unwrap();
+    assert_eq!(consortium.get("proposals_info", "other")["state"], "Dropped");
 }
 
 #[test]

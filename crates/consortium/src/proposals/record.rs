@@ -6,6 +6,7 @@ use ledger::tables;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::open;
 use crate::{ConsortiumError, json::answer, stored};
 
 /// Where a proposal is in its life.
@@ -88,12 +89,14 @@ impl ProposalInfo {
         stored::json(tx, tables::PROPOSALS_INFO, proposal_id.as_bytes())
     }
 
-    /// Writes the record, unless the transaction would only write what is there already.
+    /// Writes the record, unless the transaction would only write what is there already, and keeps the index of Open
+    /// proposals true.
     pub(super) fn put(&self, tx: &mut Tx, proposal_id: &str) {
         let text = json!(self).to_string();
         if tx.get(tables::PROPOSALS_INFO, proposal_id.as_bytes()).is_none_or(|stored| *stored != *text.as_bytes()) {
             tx.put(tables::PROPOSALS_INFO, proposal_id.as_bytes().to_vec(), text);
         }
+        open::index(tx, proposal_id.as_bytes(), Some(self.state));
     }
 
     /// The proposal as the API shows it.

@@ -6,11 +6,10 @@ use kv::Tx;
 use ledger::tables;
 use serde_json::{Value, json};
 
-use super::{Decided, Failure, ProposalInfo, ProposalState, record};
+use super::{Decided, Failure, ProposalInfo, ProposalState, open, record};
 use crate::{
-    NodeEffect, ServiceContext, effects,
+    ConsortiumError, NodeEffect, ServiceContext, effects,
     scripts::{self, Fault, Request, Scripts},
-    stored,
 };
 
 /// A proposal that is being decided; `info` is not written yet.
@@ -32,14 +31,7 @@ struct Votes {
 /// # Errors
 /// 500 if a record is damaged.
 pub fn waiting(tx: &mut Tx) -> Result<Vec<String>, ApiError> {
-    let mut ids = Vec::new();
-    for (id, value) in tx.entries(tables::PROPOSALS_INFO) {
-        let info: ProposalInfo = stored::parse(tables::PROPOSALS_INFO, &value)?;
-        if info.state == ProposalState::Open {
-            ids.push(stored::lossy(&id));
-        }
-    }
-    Ok(ids)
+    Ok(open::ids(tx)?)
 }
 
 /// Resolves a proposal again because `member_id` has become active by a request of `created_at` (D20). `None` if it is no
@@ -248,12 +240,17 @@ fn try_apply(
 ) -> Result<Vec<NodeEffect>, Fault> {
     let arguments = vec![proposal.text.as_str().into(), proposal.id.as_str().into()];
     let outcome = scripts.constitution(tx, request, "apply", arguments, Context::Apply)?;
+    let touched = open::touched(&outcome.writes);
     scripts::take_writes(tx, outcome.writes)?;
+    open::follow(tx, &touched).map_err(thrown)?;
     let mut node_effects = Vec::new();
     for effect in outcome.effects {
-        let done = effects::apply(tx, effect, context)
-            .map_err(|why| Fault::Script(Failure { reason: format!("Error: {why}"), trace: None }))?;
-        node_effects.extend(done);
+        node_effects.extend(effects::apply(tx, effect, context).map_err(thrown)?);
     }
     Ok(node_effects)
+}
+
+/// What cannot be done for a script, as if it had thrown it.
+fn thrown(why: ConsortiumError) -> Fault {
+    Fault::Script(Failure { reason: format!("Error: {why}"), trace: None })
 }

@@ -2,6 +2,7 @@
 
 mod creating;
 mod failing;
+mod indexing;
 mod reading;
 mod voting;
 

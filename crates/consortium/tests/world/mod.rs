@@ -113,6 +113,12 @@ impl World {
         serde_json::from_slice(&self.state.get(table, &UNIT_KEY).unwrap().value).unwrap()
     }
 
+    /// The service's list of open proposals.
+    pub(crate) fn open_proposals(&self) -> Vec<String> {
+        let id = |key: &Bytes| String::from_utf8(key.to_vec()).unwrap();
+        self.state.iter(consortium::OPEN_PROPOSALS).map(|(key, _)| id(key)).collect()
+    }
+
     pub(crate) fn record(&self, table: &str, key: &str) -> Value {
         serde_json::from_slice(&self.state.get(table, key.as_bytes()).unwrap().value).unwrap()
     }

@@ -46,6 +46,14 @@ impl Consortium {
         self.put("proposals", id, &json!({"actions": actions}));
         let info = json!({"ballots": {}, "proposer_id": "p", "state": state, "final_votes": {"a": true}});
         self.put("proposals_info", id, &info);
+        if state == "Open" {
+            self.index(id);
+        }
+    }
+
+    /// Enters a proposal into the service's list of open ones.
+    pub fn index(&mut self, id: &str) {
+        self.tables.put("public:ccf.internal.cgs_open_proposals", id.as_bytes(), &ONLY);
     }
 
     pub fn put(&mut self, table: &str, id: &str, record: &Value) {
