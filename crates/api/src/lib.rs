@@ -12,5 +12,5 @@ mod output;
 pub use caller::{Caller, CallerPolicy};
 pub use error::{ApiError, ErrorDetail};
 pub use input::{Input, Query};
-pub use json::to_js_text;
+pub use json::{is_truthy, to_js_text};
 pub use output::{Body, Output};

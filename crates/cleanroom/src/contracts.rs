@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::{ApiError, Caller, Input, Output, to_js_text};
+use api::{ApiError, Caller, Input, Output, is_truthy, to_js_text};
 use kv::Tx;
 use serde_json::{Map, Value, json};
 
@@ -91,17 +91,6 @@ fn body(input: &Input) -> Result<Value, ApiError> {
         return Err(ApiError::bad_request("InvalidInput", message));
     }
     Ok(body)
-}
-
-/// Truth as in JavaScript.
-fn is_truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(value) => *value,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
-    }
 }
 
 /// Nobody overwrites a draft that they have not read: the request must name the version of the last write.

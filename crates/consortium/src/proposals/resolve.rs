@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use api::ApiError;
+use api::{ApiError, is_truthy};
 use constitution::{Context, Outcome};
 use kv::Tx;
 use ledger::tables;
@@ -92,6 +92,8 @@ pub(super) fn settle(
 
 /// Runs the ballots of those who are members (D18), except those that must not run again (D41).
 ///
+/// What a ballot returns is a vote for it if it is true in the sense of JavaScript, as in the reference.
+///
 /// Half of the budget is for the ballots and each gets an equal part of what the earlier ones left, so no ballot can use
 /// up the time of another one or of `resolve`.
 fn count(
@@ -109,7 +111,7 @@ fn count(
         waiting = waiting.saturating_sub(1);
         match vote(tx, proposal, request, &member, ballot, share, scripts) {
             Ok(outcome) => {
-                counted.votes.insert(member, outcome.value == Value::Bool(true));
+                counted.votes.insert(member, is_truthy(&outcome.value));
             }
             Err(Fault::Script(failure)) => {
                 counted.failures.insert(member, failure);

@@ -72,7 +72,7 @@ fn d04_a_ballot_that_cannot_be_called_is_refused() {
 }
 
 #[test]
-fn only_true_is_a_vote_for_it_and_failing_ballots_are_none() {
+fn truth_as_in_javascript_is_a_vote_for_it_and_failing_ballots_are_none() {
     let mut consortium = Consortium::active(3);
     let engine = Closures::unanimous().with("resolve", |call, _| {
         let count = call.arguments[2].as_array().unwrap().len();
@@ -83,7 +83,7 @@ fn only_true_is_a_vote_for_it_and_failing_ballots_are_none() {
     vote(&mut consortium, &engine, &id, 2, "truthy").unwrap();
     let last = vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
     let (m0, m1, m2) = (&consortium.member(0).id, &consortium.member(1).id, &consortium.member(2).id);
-    assert_eq!(last["finalVotes"], json!({m0: true, m2: false}));
+    assert_eq!(last["finalVotes"], json!({m0: true, m2: true}));
     assert_eq!(last["voteFailures"], json!({m1: {"reason": "Error: no", "trace": "    at here"}}));
 }
 
