@@ -1,39 +1,29 @@
 //! From a request to its answer: finds the route, finds out who asks, has it decided.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
 use api::{ApiError, Caller, Input, Output, Query};
-use consortium::{
-    api_version,
-    service::{self, ServiceStatus},
-};
+use consortium::api_version;
 use http::{Method, header};
-use kv::{State, Tx, UNIT_KEY};
-use ledger::tables;
+use kv::{State, Tx};
 use replication::Committed;
 
 use crate::{
     Service,
+    actor::Actor,
     authn::{self, Credentials},
     governance,
     http::{Handler, Interface, Request, Response, refuse, respond},
+    inside::Inside,
     node_api, openapi,
-    routes::{self, Actor, Answered, Decide, Found, Reply, Route, Table, Verb},
+    reply::{Answered, Reply},
+    routes::{self, Decide, Found, Route, Table, Verb},
 };
 
 /// The front door of a node.
 pub struct Front {
-    /// What is served.
-    pub(crate) service: Service,
-    /// Where it is served.
-    pub(crate) interfaces: Vec<Arc<Interface>>,
+    inside: Inside,
     table: Table,
-    documents: [String; 3],
-    /// The seqno of the record that says that the service is open; 0 as long as it does not.
-    open_since: AtomicU64,
 }
 
 impl Front {
@@ -43,38 +33,15 @@ impl Front {
         let routes: Vec<_> = routes::all().collect();
         let table = Table::new(routes.into_iter());
         let documents = Actor::ALL.map(|actor| openapi::document(&table, actor));
-        Arc::new(Self { service, interfaces, table, documents, open_since: AtomicU64::new(0) })
-    }
-
-    /// The interface description of an actor.
-    pub(crate) fn document(&self, actor: Actor) -> &str {
-        let [app, gov, node] = &self.documents;
-        match actor {
-            Actor::App => app,
-            Actor::Gov => gov,
-            Actor::Node => node,
-        }
-    }
-
-    /// Whether the application is served. The record is read again only when it has changed.
-    pub(crate) fn is_open(&self, state: &State) -> bool {
-        let Some(record) = state.get(tables::SERVICE_INFO, &UNIT_KEY) else { return false };
-        if self.open_since.load(Relaxed) == record.written.seqno {
-            return true;
-        }
-        let open = matches!(service::status(&mut Tx::new(state.clone())), Ok(ServiceStatus::Open));
-        if open {
-            self.open_since.store(record.written.seqno, Relaxed);
-        }
-        open
+        Arc::new(Self { inside: Inside::new(service, interfaces, documents), table })
     }
 
     async fn dispatch(&self, request: Request) -> Answered {
         let (actor, path) = Actor::of(request.uri.path());
-        let committed = self.service.committed();
+        let committed = self.inside.service.committed();
         let found = self.table.find(actor, Verb::of(&request.method), path);
         let always = matches!(&found, Found::Route(route, _) if route.always);
-        if actor == Actor::App && !always && !self.is_open(&committed.state) {
+        if actor == Actor::App && !always && !self.inside.is_open(&committed.state) {
             return Err(ApiError::not_found("FrontendNotOpen", "Frontend is not open."));
         }
         match found {
@@ -109,7 +76,7 @@ impl Front {
         let identify = |state: &State| authn::authenticate(route.policies, &credentials, &mut &*state);
         match route.handler {
             routes::Handler::Read(decide) => read(decide, &identify(&committed.state)?, &input, committed),
-            routes::Handler::Node(tell) => tell(self, &input),
+            routes::Handler::Node(tell) => tell(&self.inside, &input),
             // What waits is kept in a place of its own, so that reads do not carry its size around.
             routes::Handler::Write(decide) => Box::pin(self.write(route, decide, &credentials, &input)).await,
             routes::Handler::Governance(kind) => {
@@ -117,10 +84,10 @@ impl Front {
                 let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 Box::pin(self.govern(governance::Request { kind, input, content_type })).await
             }
-            routes::Handler::Receipt => Box::pin(node_api::receipt(self, &input)).await,
+            routes::Handler::Receipt => Box::pin(node_api::receipt(&self.inside, &input)).await,
             routes::Handler::ProposalHistory => {
                 let caller = identify(&committed.state)?;
-                Box::pin(node_api::proposal_history(self, &caller, input)).await
+                Box::pin(node_api::proposal_history(&self.inside, &caller, input)).await
             }
         }
     }
@@ -131,12 +98,12 @@ impl Front {
             let caller = authn::authenticate(route.policies, credentials, tx)?;
             decide(tx, &caller, input)
         };
-        let answer = self.service.write(run).await?;
+        let answer = self.inside.service.write(run).await?;
         Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
     }
 
     async fn govern(&self, request: governance::Request) -> Answered {
-        let answer = self.service.govern(request).await?;
+        let answer = self.inside.service.govern(request).await?;
         Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
     }
 }

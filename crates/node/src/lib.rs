@@ -4,6 +4,7 @@
 //! is asked, the handler in `cleanroom` or `consortium` decides on a transaction, and [`Service`] has it committed before
 //! the answer goes out. `life` founds a service or resumes it; `vault` keeps its keys.
 
+pub mod actor;
 pub mod authn;
 mod commit;
 pub mod config;
@@ -14,10 +15,12 @@ mod front;
 pub mod governance;
 pub mod http;
 pub mod info;
+pub mod inside;
 mod life;
 mod node_api;
 pub mod openapi;
 mod record;
+pub mod reply;
 mod resume;
 pub mod routes;
 mod service;

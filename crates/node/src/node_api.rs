@@ -19,9 +19,10 @@ pub(crate) use self::{
     transactions::{commit, transaction, transaction_commit, tx},
 };
 use crate::{
-    front::Front,
+    actor::Actor,
     info::APPLICATION_NAME,
-    routes::{Actor, Answered, Reply},
+    inside::Inside,
+    reply::{Answered, Reply},
 };
 
 /// An answer that does not name a transaction.
@@ -40,8 +41,8 @@ fn json(value: &Value) -> Output {
 }
 
 /// A transaction that only reads what is committed.
-fn reading(front: &Front) -> Tx {
-    Tx::new(front.service.committed().state.clone())
+fn reading(inside: &Inside) -> Tx {
+    Tx::new(inside.service.committed().state.clone())
 }
 
 fn not_found(text: impl Into<String>) -> ApiError {
@@ -49,8 +50,8 @@ fn not_found(text: impl Into<String>) -> ApiError {
 }
 
 /// `GET /app/version`
-pub(crate) fn app_version(front: &Front, _: &Input) -> Answered {
-    let node = front.service.node();
+pub(crate) fn app_version(inside: &Inside, _: &Input) -> Answered {
+    let node = inside.service.node();
     tell(cleanroom::app_version(&cleanroom::Application {
         name: APPLICATION_NAME.into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -60,44 +61,44 @@ pub(crate) fn app_version(front: &Front, _: &Input) -> Answered {
 }
 
 /// `GET /app/api`
-pub(crate) fn app_interface(front: &Front, _: &Input) -> Answered {
-    interface(front, Actor::App)
+pub(crate) fn app_interface(inside: &Inside, _: &Input) -> Answered {
+    interface(inside, Actor::App)
 }
 
 /// `GET /gov/api`
-pub(crate) fn gov_interface(front: &Front, _: &Input) -> Answered {
-    interface(front, Actor::Gov)
+pub(crate) fn gov_interface(inside: &Inside, _: &Input) -> Answered {
+    interface(inside, Actor::Gov)
 }
 
 /// `GET /node/api`
-pub(crate) fn node_interface(front: &Front, _: &Input) -> Answered {
-    interface(front, Actor::Node)
+pub(crate) fn node_interface(inside: &Inside, _: &Input) -> Answered {
+    interface(inside, Actor::Node)
 }
 
-fn interface(front: &Front, actor: Actor) -> Answered {
-    tell(Output::new(200, Body::Json(front.document(actor).to_owned())))
+fn interface(inside: &Inside, actor: Actor) -> Answered {
+    tell(Output::new(200, Body::Json(inside.document(actor).to_owned())))
 }
 
 /// `GET /gov/service/info`
-pub(crate) fn service_info(front: &Front, _: &Input) -> Answered {
-    let mut tx = reading(front);
-    let history = front.service.view_history();
+pub(crate) fn service_info(inside: &Inside, _: &Input) -> Answered {
+    let mut tx = reading(inside);
+    let history = inside.service.view_history();
     let view_of = |seqno| history.iter().rev().find(|first| first.seqno <= seqno).map(|first| first.view);
     let output = consortium::service::info(&mut tx, &view_of)?;
     of_state(output, &tx)
 }
 
 /// `GET /node/service/configuration`
-pub(crate) fn service_configuration(front: &Front, _: &Input) -> Answered {
-    let mut tx = reading(front);
+pub(crate) fn service_configuration(inside: &Inside, _: &Input) -> Answered {
+    let mut tx = reading(inside);
     let stored = tx.get(::ledger::tables::SERVICE_CONFIG, &kv::UNIT_KEY);
     let stored = stored.ok_or_else(|| not_found("Service configuration not found."))?;
     of_state(Output::new(200, Body::Json(String::from_utf8_lossy(&stored).into_owned())), &tx)
 }
 
 /// `GET /node/service/previous_identity`
-pub(crate) fn previous_identity(front: &Front, _: &Input) -> Answered {
-    let mut tx = reading(front);
+pub(crate) fn previous_identity(inside: &Inside, _: &Input) -> Answered {
+    let mut tx = reading(inside);
     let stored = tx.get(::ledger::tables::SERVICE_PREVIOUS_SERVICE_IDENTITY, &kv::UNIT_KEY);
     let stored = stored.and_then(|stored| serde_json::from_slice::<Value>(&stored).ok());
     let pem = stored.ok_or_else(|| not_found("This service is not a recovery of a previous service."))?;
@@ -105,22 +106,22 @@ pub(crate) fn previous_identity(front: &Front, _: &Input) -> Answered {
 }
 
 /// `GET` and `HEAD /node/primary`: a service has one node.
-pub(crate) fn primary(_: &Front, _: &Input) -> Answered {
+pub(crate) fn primary(_: &Inside, _: &Input) -> Answered {
     tell(Output::empty())
 }
 
 /// `GET /node/backup`
-pub(crate) fn backup(_: &Front, _: &Input) -> Answered {
+pub(crate) fn backup(_: &Inside, _: &Input) -> Answered {
     Err(not_found("Node is not backup"))
 }
 
 /// `GET /node/ready/app`
-pub(crate) fn ready_app(front: &Front, _: &Input) -> Answered {
-    let open = front.is_open(&front.service.committed().state);
+pub(crate) fn ready_app(inside: &Inside, _: &Input) -> Answered {
+    let open = inside.is_open(&inside.service.committed().state);
     tell(Output::new(if open { 204 } else { 503 }, Body::Empty))
 }
 
 /// `GET /node/ready/gov`: governance is served as soon as anything is.
-pub(crate) fn ready_gov(_: &Front, _: &Input) -> Answered {
+pub(crate) fn ready_gov(_: &Inside, _: &Input) -> Answered {
     tell(Output::no_content())
 }

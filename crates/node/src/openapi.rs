@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    actor::Actor,
     authn::Policy,
-    routes::{Actor, Place, Route, Table},
+    routes::{Place, Route, Table},
 };
 
 /// The description of everything that an actor answers, as JSON text.

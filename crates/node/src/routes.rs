@@ -13,45 +13,11 @@ mod tests;
 use api::{ApiError, Caller, Input, Output};
 use consortium::api_version::ApiVersion;
 use http::Method;
-use kv::{Tx, TxId};
+use kv::Tx;
 
 pub use matching::{Found, Place, Table};
 
-use crate::{authn::Policy, front::Front, governance};
-
-/// The first segment of a path, which names who is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Actor {
-    /// The application; also everything that names nobody.
-    App,
-    /// Governance.
-    Gov,
-    /// The node itself.
-    Node,
-}
-
-impl Actor {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::App, Self::Gov, Self::Node];
-
-    /// The segment.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::App => "app",
-            Self::Gov => "gov",
-            Self::Node => "node",
-        }
-    }
-
-    /// Who is asked, and the path behind the name; a path that names nobody is the application's as a whole.
-    #[must_use]
-    pub fn of(path: &str) -> (Self, &str) {
-        let behind = |actor: Self| Some((actor, path.strip_prefix('/')?.strip_prefix(actor.name())?));
-        let named = Self::ALL.into_iter().filter_map(behind).find(|(_, rest)| rest.starts_with('/'));
-        named.unwrap_or((Self::App, path))
-    }
-}
+use crate::{actor::Actor, authn::Policy, governance, inside::Inside, reply::Answered};
 
 /// The methods that routes have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,21 +61,10 @@ impl Verb {
     }
 }
 
-/// An answer, and the transaction that it is about if the client is to know it.
-#[derive(Debug)]
-pub struct Reply {
-    /// The answer.
-    pub output: Output,
-    /// The transaction that was written, or whose state was read.
-    pub tx_id: Option<TxId>,
-}
-
-/// The outcome of a handler that looks at the node.
-pub type Answered = Result<Reply, ApiError>;
 /// A decision on a transaction.
 pub type Decide = fn(&mut Tx, &Caller, &Input) -> Result<Output, ApiError>;
 /// What a node knows of itself.
-pub type Tell = fn(&Front, &Input) -> Answered;
+pub type Tell = fn(&Inside, &Input) -> Answered;
 
 /// What a route does.
 #[derive(Clone, Copy)]

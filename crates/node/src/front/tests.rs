@@ -13,6 +13,9 @@ use replication::{Options, Signer, Transaction};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use kv::UNIT_KEY;
+use ledger::tables;
+
 use super::*;
 use crate::{
     commit::Committer,
@@ -182,7 +185,7 @@ impl World {
             tx.put(table, key.to_vec(), record.to_string());
             Ok(Output::empty())
         };
-        self.front.service.write(change).await.unwrap();
+        self.front.inside.service.write(change).await.unwrap();
     }
 
     async fn open(&self) {
@@ -314,7 +317,7 @@ async fn transactions_have_a_status_and_a_receipt() {
 #[tokio::test]
 async fn a_node_tells_who_it_is() {
     let world = world().await;
-    let id = world.front.service.node().node_id.clone();
+    let id = world.front.inside.service.node().node_id.clone();
     let state = world.ask("GET", "/node/state").await.body;
     assert_eq!((&state["node_id"], &state["resume"]["mode"]), (&json!(id), &json!("auto")));
     let network = world.ask("GET", "/node/network").await.body;

@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 /// The longest method, and a blank.
 const LONGEST: usize = 12;
+/// Most bytes of empty lines in front of a request.
+const MOST_EMPTY: usize = 256;
 /// How much of what was not understood is repeated to the client.
 const FRAGMENT: usize = 1024;
 const METHODS: [&[u8]; 34] = [
@@ -76,8 +78,9 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Opening {
 
 /// What the bytes are; `None` if there are too few.
 fn judge(bytes: &[u8]) -> Option<fn(Bytes) -> Opening> {
-    // RFC 9112 allows empty lines before a request.
-    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    // RFC 9112 allows empty lines before a request, but a client could send them without end.
+    let start = bytes.iter().take(MOST_EMPTY + 1).position(|byte| !matches!(byte, b'\r' | b'\n'));
+    let Some(start) = start else { return (bytes.len() > MOST_EMPTY).then_some(Opening::Other) };
     let line = bytes.get(start..)?;
     if line.starts_with(HTTP2) {
         return Some(Opening::Http2);
@@ -132,5 +135,14 @@ mod tests {
         }
         assert_eq!(opening(b"PRI * HTTP/2.0\r\n\r\nSM").await, Opening::Http2("PRI * HTTP/2.0\r\n\r\nSM".into()));
         assert_eq!(opening(b"").await, Opening::Closed);
+    }
+
+    #[tokio::test]
+    async fn empty_lines_are_not_read_without_end() {
+        let many = "\r\n".repeat(1 << 20);
+        let Opening::Other(bytes) = opening(many.as_bytes()).await else { panic!("taken for HTTP") };
+        assert!(bytes.len() <= 8 << 10, "{} bytes were read", bytes.len());
+        let few = ["\r\n".repeat(MOST_EMPTY / 2), "GET / HTTP/1.1\r\n".into()].concat();
+        assert_eq!(opening(few.as_bytes()).await, Opening::Http1(few.clone().into()));
     }
 }

@@ -4,29 +4,29 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::{json, network, not_found, of_state, reading};
-use crate::{front::Front, routes::Answered};
+use crate::{inside::Inside, reply::Answered};
 
 /// `GET /node/quotes`
-pub(crate) fn quotes(front: &Front, _: &Input) -> Answered {
-    all(front, "quotes")
+pub(crate) fn quotes(inside: &Inside, _: &Input) -> Answered {
+    all(inside, "quotes")
 }
 
 /// `GET /node/attestations`
-pub(crate) fn attestations(front: &Front, _: &Input) -> Answered {
-    all(front, "attestations")
+pub(crate) fn attestations(inside: &Inside, _: &Input) -> Answered {
+    all(inside, "attestations")
 }
 
 /// `GET /node/quotes/self` and `GET /node/attestations/self`
-pub(crate) fn quote_self(front: &Front, _: &Input) -> Answered {
-    let (tx, id) = (reading(front), &front.service.node().node_id);
+pub(crate) fn quote_self(inside: &Inside, _: &Input) -> Answered {
+    let (tx, id) = (reading(inside), &inside.service.node().node_id);
     let stored = tx.base().get(tables::NODES_INFO, id.as_bytes());
     let record = stored.and_then(|stored| serde_json::from_slice::<Value>(&stored.value).ok());
     let record = record.ok_or_else(|| not_found("Could not find node quote."))?;
     of_state(json(&describe(id, &record)), &tx)
 }
 
-fn all(front: &Front, name: &str) -> Answered {
-    let tx = reading(front);
+fn all(inside: &Inside, name: &str) -> Answered {
+    let tx = reading(inside);
     let trusted = network::records(tx.base()).filter(|(_, record, _)| network::status(record) == "Trusted");
     let quotes: Vec<Value> = trusted.map(|(id, record, _)| describe(&id, &record)).collect();
     of_state(json(&json!({ name: quotes })), &tx)

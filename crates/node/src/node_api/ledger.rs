@@ -6,15 +6,15 @@ use replication::{Status, Unavailable};
 
 use super::transactions;
 use crate::{
-    front::Front,
-    routes::{Answered, Reply},
+    inside::Inside,
+    reply::{Answered, Reply},
 };
 
 /// `GET /{actor}/receipt?transaction_id=`
-pub(crate) async fn receipt(front: &Front, input: &Input) -> Answered {
+pub(crate) async fn receipt(inside: &Inside, input: &Input) -> Answered {
     let id = input.query.get("transaction_id").and_then(|text| text.parse::<TxId>().ok());
     let id = id.ok_or_else(|| ApiError::not_found("TransactionInvalid", "Could not extract Transaction Id"))?;
-    let receipt = front.service.receipt(id).await.map_err(|why| unavailable(id, &why))?;
+    let receipt = inside.service.receipt(id).await.map_err(|why| unavailable(id, &why))?;
     let text = serde_json::to_string(&receipt).map_err(|why| ApiError::internal(why.to_string()))?;
     Ok(Reply { output: Output::new(200, Body::Json(text)), tx_id: Some(input.committed) })
 }
@@ -33,10 +33,10 @@ fn unavailable(id: TxId, why: &Unavailable) -> ApiError {
 }
 
 /// `GET /app/proposals/{proposalId}/historical`
-pub(crate) async fn proposal_history(front: &Front, caller: &Caller, input: Input) -> Answered {
+pub(crate) async fn proposal_history(inside: &Inside, caller: &Caller, input: Input) -> Answered {
     // The state that is reported is at least as new as the writes that are: it is taken after them.
-    let writes = front.service.proposal_history(input.param("proposalId")).await?;
-    let state = front.service.committed().state.clone();
+    let writes = inside.service.proposal_history(input.param("proposalId")).await?;
+    let state = inside.service.committed().state.clone();
     let tx_id = state.tx_id();
     let input = Input { committed: tx_id, ..input };
     let output = cleanroom::proposal_history(&mut Tx::new(state), caller, &input, &writes)?;

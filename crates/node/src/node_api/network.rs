@@ -5,16 +5,16 @@ use kv::{State, Tx, Versioned};
 use serde_json::{Map, Value, json};
 
 use super::{json, not_found, of_state, reading, tell};
-use crate::{front::Front, routes::Answered};
+use crate::{inside::Inside, reply::Answered};
 
 /// `GET /node/network`
-pub(crate) fn network(front: &Front, _: &Input) -> Answered {
-    let mut tx = reading(front);
+pub(crate) fn network(inside: &Inside, _: &Input) -> Answered {
+    let mut tx = reading(inside);
     let record = service::record(&mut tx).map_err(|_| not_found("Service state not available."))?;
     let body = json!({
         "current_service_create_txid": record.current_service_create_txid,
-        "current_view": front.service.view(),
-        "primary_id": front.service.node().node_id,
+        "current_view": inside.service.view(),
+        "primary_id": inside.service.node().node_id,
         "recovery_count": record.recovery_count,
         "service_certificate": record.cert,
         "service_data": record.service_data,
@@ -24,69 +24,69 @@ pub(crate) fn network(front: &Front, _: &Input) -> Answered {
 }
 
 /// `GET /node/network/nodes?host=&port=&status=`
-pub(crate) fn nodes(front: &Front, input: &Input) -> Answered {
-    let tx = reading(front);
+pub(crate) fn nodes(inside: &Inside, input: &Input) -> Answered {
+    let tx = reading(inside);
     let wanted = Wanted::of(input)?;
-    let nodes: Vec<Value> = described(front, &tx).filter(|node| wanted.takes(node)).collect();
+    let nodes: Vec<Value> = described(inside, &tx).filter(|node| wanted.takes(node)).collect();
     of_state(json(&json!({ "nodes": nodes })), &tx)
 }
 
 /// `GET /node/network/removable_nodes`
-pub(crate) fn removable_nodes(front: &Front, _: &Input) -> Answered {
-    let tx = reading(front);
+pub(crate) fn removable_nodes(inside: &Inside, _: &Input) -> Answered {
+    let tx = reading(inside);
     let removable = |record: &Value| record.get("retired_committed").and_then(Value::as_bool) == Some(true);
     let nodes: Vec<Value> = records(tx.base())
         .filter(|(_, record, _)| status(record) == "Retired" && removable(record))
-        .map(|(id, record, stored)| describe(front, &id, &record, stored))
+        .map(|(id, record, stored)| describe(inside, &id, &record, stored))
         .collect();
     of_state(json(&json!({ "nodes": nodes })), &tx)
 }
 
 /// `GET /node/network/nodes/{node_id}`
-pub(crate) fn node(front: &Front, input: &Input) -> Answered {
-    one(front, input.param("node_id"))
+pub(crate) fn node(inside: &Inside, input: &Input) -> Answered {
+    one(inside, input.param("node_id"))
 }
 
 /// `GET /node/network/nodes/self`
-pub(crate) fn node_self(front: &Front, _: &Input) -> Answered {
-    one(front, &front.service.node().node_id)
+pub(crate) fn node_self(inside: &Inside, _: &Input) -> Answered {
+    one(inside, &inside.service.node().node_id)
 }
 
 /// `GET /node/network/nodes/primary`: a service has one node.
-pub(crate) fn node_primary(front: &Front, input: &Input) -> Answered {
-    node_self(front, input)
+pub(crate) fn node_primary(inside: &Inside, input: &Input) -> Answered {
+    node_self(inside, input)
 }
 
-fn one(front: &Front, id: &str) -> Answered {
-    let tx = reading(front);
+fn one(inside: &Inside, id: &str) -> Answered {
+    let tx = reading(inside);
     let stored = tx.base().get(tables::NODES_INFO, id.as_bytes()).ok_or_else(|| not_found("Node not found"))?;
-    of_state(json(&describe(front, id, &parsed(stored), stored)), &tx)
+    of_state(json(&describe(inside, id, &parsed(stored), stored)), &tx)
 }
 
 /// `GET /node/config`: addresses by node.
-pub(crate) fn config(front: &Front, _: &Input) -> Answered {
-    tell(json(&Value::Object(addresses(front))))
+pub(crate) fn config(inside: &Inside, _: &Input) -> Answered {
+    tell(json(&Value::Object(addresses(inside))))
 }
 
 /// `GET /node/consensus`
-pub(crate) fn consensus(front: &Front, _: &Input) -> Answered {
-    let committed = front.service.committed().state.clone();
+pub(crate) fn consensus(inside: &Inside, _: &Input) -> Answered {
+    let committed = inside.service.committed().state.clone();
     let since = committed.changed(tables::NODES_INFO).seqno;
     let details = json!({
         "acks": {},
-        "configs": [{ "idx": since, "nodes": addresses(front), "rid": since }],
-        "current_view": front.service.view(),
+        "configs": [{ "idx": since, "nodes": addresses(inside), "rid": since }],
+        "current_view": inside.service.view(),
         "leadership_state": "Leader",
         "membership_state": "Active",
-        "primary_id": front.service.node().node_id,
+        "primary_id": inside.service.node().node_id,
         "reconfiguration_type": "OneTransaction",
         "ticking": true,
     });
     tell(json(&json!({ "details": details })))
 }
 
-fn addresses(front: &Front) -> Map<String, Value> {
-    let committed = front.service.committed().state.clone();
+fn addresses(inside: &Inside) -> Map<String, Value> {
+    let committed = inside.service.committed().state.clone();
     let address = |record: &Value| record.pointer("/node_to_node_interface/published_address").cloned();
     records(&committed)
         .filter(|(_, record, _)| status(record) == "Trusted")
@@ -109,17 +109,17 @@ pub(super) fn status(record: &Value) -> &str {
     record.get("status").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn described<'a>(front: &'a Front, tx: &'a Tx) -> impl Iterator<Item = Value> + 'a {
-    records(tx.base()).map(|(id, record, stored)| describe(front, &id, &record, stored))
+fn described<'a>(inside: &'a Inside, tx: &'a Tx) -> impl Iterator<Item = Value> + 'a {
+    records(tx.base()).map(|(id, record, stored)| describe(inside, &id, &record, stored))
 }
 
-fn describe(front: &Front, id: &str, record: &Value, stored: &Versioned) -> Value {
+fn describe(inside: &Inside, id: &str, record: &Value, stored: &Versioned) -> Value {
     let field = |name: &str| record.get(name).cloned().unwrap_or_default();
     json!({
         "last_written": stored.written.seqno,
         "node_data": field("node_data"),
         "node_id": id,
-        "primary": id == front.service.node().node_id,
+        "primary": id == inside.service.node().node_id,
         "rpc_interfaces": field("rpc_interfaces"),
         "status": field("status"),
     })

@@ -3,21 +3,21 @@ use consortium::genesis::ResumeMode;
 use serde_json::{Map, Value, json};
 
 use super::{json, of_state, reading, tell};
-use crate::{front::Front, http::Interface, routes::Answered};
+use crate::{http::Interface, inside::Inside, reply::Answered};
 
 /// The version of CCF whose wire surface and ledger this is (D1).
 const CCF_VERSION: &str = "ccf-7.0.0-dev5";
 
 /// `GET /node/version`
-pub(crate) fn version(_: &Front, _: &Input) -> Answered {
+pub(crate) fn version(_: &Inside, _: &Input) -> Answered {
     tell(json(&json!({ "ccf_version": CCF_VERSION, "unsafe": false })))
 }
 
 /// `GET /node/state`
-pub(crate) fn state(front: &Front, _: &Input) -> Answered {
-    let (node, tx) = (front.service.node(), reading(front));
+pub(crate) fn state(inside: &Inside, _: &Input) -> Answered {
+    let (node, tx) = (inside.service.node(), reading(inside));
     let body = json!({
-        "last_signed_seqno": front.service.last_signature(),
+        "last_signed_seqno": inside.service.last_signature(),
         "node_id": node.node_id,
         "resume": resume(node.resume, node.quote.format),
         "startup_seqno": node.startup_seqno,
@@ -40,15 +40,15 @@ fn resume(mode: ResumeMode, format: &str) -> Value {
 }
 
 /// `GET /node/self_signed_certificate`
-pub(crate) fn self_signed_certificate(front: &Front, _: &Input) -> Answered {
-    tell(json(&json!({ "self_signed_certificate": front.service.node().self_signed_certificate })))
+pub(crate) fn self_signed_certificate(inside: &Inside, _: &Input) -> Answered {
+    tell(json(&json!({ "self_signed_certificate": inside.service.node().self_signed_certificate })))
 }
 
 /// `GET /node/metrics`
-pub(crate) fn metrics(front: &Front, _: &Input) -> Answered {
-    let counts = front.interfaces.iter().map(|interface| interface.counts());
+pub(crate) fn metrics(inside: &Inside, _: &Input) -> Answered {
+    let counts = inside.interfaces.iter().map(|interface| interface.counts());
     let (active, peak) = counts.fold((0, 0), |sum, counts| (sum.0 + counts.active, sum.1 + counts.peak));
-    let interfaces = front.interfaces.iter().map(|interface| (interface.name.clone(), describe(interface)));
+    let interfaces = inside.interfaces.iter().map(|interface| (interface.name.clone(), describe(interface)));
     let interfaces: Map<String, Value> = interfaces.collect();
     tell(json(&json!({ "sessions": { "active": active, "interfaces": interfaces, "peak": peak } })))
 }
@@ -69,7 +69,7 @@ fn describe(interface: &Interface) -> Value {
 }
 
 /// `GET /node/memory`: what the operating system says of the process; zeros where it says nothing.
-pub(crate) fn memory(_: &Front, _: &Input) -> Answered {
+pub(crate) fn memory(_: &Inside, _: &Input) -> Answered {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let (process, machine) = (read("/proc/self/status"), read("/proc/meminfo"));
     tell(json(&json!({

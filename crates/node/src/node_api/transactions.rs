@@ -4,7 +4,7 @@ use replication::Status;
 use serde_json::json;
 
 use super::{json, tell};
-use crate::{front::Front, routes::Answered};
+use crate::{inside::Inside, reply::Answered};
 
 const CODE: &str = "InvalidQueryParameterValue";
 
@@ -19,7 +19,7 @@ pub(super) fn name(status: Status) -> &'static str {
 }
 
 /// `GET /{actor}/tx?transaction_id=`
-pub(crate) fn tx(front: &Front, input: &Input) -> Answered {
+pub(crate) fn tx(inside: &Inside, input: &Input) -> Answered {
     let Some(text) = input.query.get("transaction_id") else {
         return Err(ApiError::bad_request(CODE, "Missing query parameter 'transaction_id'"));
     };
@@ -30,17 +30,17 @@ pub(crate) fn tx(front: &Front, input: &Input) -> Answered {
         );
         ApiError::bad_request(CODE, message)
     })?;
-    let status = name(front.service.tx_status(id));
+    let status = name(inside.service.tx_status(id));
     tell(Output::new(200, Body::Json(format!(r#"{{"status":"{status}","transaction_id":"{id}"}}"#))))
 }
 
 /// `GET /{actor}/commit?view_history=&view_history_since=`
-pub(crate) fn commit(front: &Front, input: &Input) -> Answered {
-    let committed = front.service.committed().state.tx_id();
+pub(crate) fn commit(inside: &Inside, input: &Input) -> Answered {
+    let committed = inside.service.committed().state.tx_id();
     let Some(since) = wanted_history(input, committed.view)? else {
         return tell(Output::new(200, Body::Json(format!(r#"{{"transaction_id":"{committed}"}}"#))));
     };
-    let history = front.service.view_history();
+    let history = inside.service.view_history();
     let history: Vec<String> = history.iter().filter(|first| first.view >= since).map(TxId::to_string).collect();
     tell(json(&json!({ "transaction_id": committed.to_string(), "view_history": history })))
 }
@@ -66,13 +66,13 @@ fn wanted_history(input: &Input, current: u64) -> Result<Option<u64>, ApiError> 
 }
 
 /// `GET /gov/service/transactions/{transactionId}`
-pub(crate) fn transaction(front: &Front, input: &Input) -> Answered {
-    let status = |id| name(front.service.tx_status(id));
+pub(crate) fn transaction(inside: &Inside, input: &Input) -> Answered {
+    let status = |id| name(inside.service.tx_status(id));
     tell(consortium::service::transaction(input.param("transactionId"), &status)?)
 }
 
 /// `GET /gov/service/transactions/commit`
-pub(crate) fn transaction_commit(_: &Front, input: &Input) -> Answered {
+pub(crate) fn transaction_commit(_: &Inside, input: &Input) -> Answered {
     tell(consortium::service::transaction_commit(input.committed))
 }
 
