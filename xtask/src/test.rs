@@ -54,8 +54,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     if report.has_failed() {
         return Ok(report.finish());
     }
-    let mut settings =
-        vec![("CGS_BIN", target().join("debug/cgs")), ("CGS_PYTHON", python), ("RUST_BACKTRACE", "0".into())];
+    let mut settings = vec![("CGS_BIN", keep_binary()?), ("CGS_PYTHON", python), ("RUST_BACKTRACE", "0".into())];
     if options.raise {
         settings.push(("CGS_RAISE", "1".into()));
     }
@@ -74,6 +73,16 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
         report.tests(&format!("Suite {name}: {about}"), &again, &mut command)?;
     }
     Ok(report.finish())
+}
+
+/// A copy of the binary, so that a build meanwhile does not change what is being tested.
+fn keep_binary() -> Result<std::path::PathBuf> {
+    let kept = target().join("tested/cgs");
+    std::fs::create_dir_all(target().join("tested"))?;
+    // A running process keeps a file busy; a new name does not mind.
+    let _ = std::fs::remove_file(&kept);
+    std::fs::copy(target().join("debug/cgs"), &kept)?;
+    Ok(kept)
 }
 
 #[cfg(test)]
