@@ -44,6 +44,14 @@ fn exceptions_carry_reason_and_trace() {
 }
 
 #[test]
+fn an_asynchronous_no_is_not_a_yes() {
+    for text in ["export async function f() { return false }", "export function f() { return Promise.resolve(false) }"]
+    {
+        assert_eq!(threw(run(&call(text))), "TypeError: f returned a promise, and nobody waits for it here");
+    }
+}
+
+#[test]
 fn modules_that_do_not_work() {
     let compile = |text: &str| match run(&call(text)) {
         Err(ScriptError::Compile { reason }) => reason,

@@ -105,6 +105,10 @@ fn arguments<'js>(ctx: &Ctx<'js>, values: &[serde_json::Value]) -> rquickjs::Res
 }
 
 fn to_json<'js>(ctx: &Ctx<'js>, value: Value<'js>, function: &str) -> Result<serde_json::Value, Failure> {
+    // A promise is true in the sense of JavaScript, whatever it will come to: an asynchronous no would be a yes.
+    if value.is_promise() {
+        return Err(Failure::threw(format!("TypeError: {function} returned a promise, and nobody waits for it here")));
+    }
     let Some(text) = ctx.json_stringify(value).catch(ctx).map_err(describe)? else {
         return Ok(serde_json::Value::Null);
     };
