@@ -37,7 +37,18 @@ pub fn validate(tx: &mut Tx, signed: &Signed, scripts: &mut Scripts<'_>) -> Resu
     let outcome =
         scripts.constitution(tx, request, "validate", vec![text.into()], Context::ReadOnly).map_err(refused)?;
     check_verdict(&outcome.value)?;
+    check_readable(text)?;
     Ok(Validated { payload: signed.payload.clone() })
+}
+
+/// JavaScript takes nesting, numbers and halves of characters that nobody else reads as JSON. A proposal with such would
+/// stand in the way of all who read proposals, and so would records that are made of it.
+fn check_readable(text: &str) -> Result<(), ApiError> {
+    let read: Result<Value, _> = serde_json::from_str(text);
+    read.map(drop).map_err(|why| {
+        let message = format!("Proposal failed to validate: it is not JSON that everybody can read: {why}");
+        ApiError::bad_request("ProposalFailedToValidate", message)
+    })
 }
 
 /// `POST /gov/members/proposals:create`: places a validated proposal behind the state with Merkle root `root`, and

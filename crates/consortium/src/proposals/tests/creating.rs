@@ -88,6 +88,21 @@ fn d04_a_payload_that_validation_cannot_take_is_the_proposers_fault() {
     assert_eq!((error.status, error.code), (400, "InvalidInput"));
 }
 
+/// JavaScript takes more for JSON than whoever reads the proposal later, and one that cannot be read spoils all lists.
+#[test]
+fn d04_a_proposal_that_only_javascript_can_read_is_refused() {
+    let consortium = Consortium::active(1);
+    let engine = Closures::unanimous();
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for value in [deep.as_str(), "1e400", r#""\ud800""#] {
+        let payload = format!(r#"{{"actions":[{{"name":"x","args":{value}}}]}}"#);
+        let signed = consortium.signed(0, MessageType::Proposal, None, payload);
+        let error = with_scripts(&engine, |scripts| validate(&mut consortium.tx(), &signed, scripts)).unwrap_err();
+        assert_eq!((error.status, error.code), (400, "ProposalFailedToValidate"), "{error}");
+        assert!(error.message.contains("line 1 column"), "{error}");
+    }
+}
+
 #[test]
 fn requests_are_not_replayed() {
     let mut consortium = Consortium::active(1);
