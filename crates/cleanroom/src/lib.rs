@@ -5,6 +5,7 @@
 
 mod authorisation;
 pub mod contracts;
+pub mod deployment;
 pub mod history;
 mod proposals;
 mod stored;

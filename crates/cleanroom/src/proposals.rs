@@ -23,16 +23,38 @@ pub(crate) struct Proposed {
 /// The contracts that Open proposals want to accept, by contract id. Of several proposals the last one counts.
 pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Proposed>, ApiError> {
     let mut found = BTreeMap::new();
+    for (proposal_id, mut args) in open_actions(tx, "set_contract")? {
+        let Some(contract_id) = contract_id(&args) else { continue };
+        let contract = args.get_mut("contract").map(Value::take).unwrap_or_default();
+        found.insert(contract_id, Proposed { proposal_id, contract });
+    }
+    Ok(found)
+}
+
+/// The ids of Open proposals with an action of this name for a contract, each once.
+pub(crate) fn proposals_for(tx: &mut Tx, action: &str, contract: &str) -> Result<Vec<String>, ApiError> {
+    let actions = open_actions(tx, action)?.into_iter();
+    let mut ids: Vec<String> =
+        actions.filter(|(_, args)| contract_id(args).as_deref() == Some(contract)).map(|(id, _)| id).collect();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// The arguments of all actions of this name in Open proposals, with the proposal.
+fn open_actions(tx: &mut Tx, name: &str) -> Result<Vec<(String, Value)>, ApiError> {
+    let mut found = Vec::new();
     for (id, _) in tx.entries(OPEN_PROPOSALS) {
         if !is_open(tx, &id)? {
             continue;
         }
         let proposal = stored::json(tx, PROPOSALS, &id)?.unwrap_or_default();
-        for (contract_id, contract) in contracts(proposal) {
-            found.insert(contract_id, Proposed { proposal_id: stored::lossy(&id), contract });
-        }
+        found.extend(actions(proposal, name).map(|args| (stored::lossy(&id), args)));
     }
     Ok(found)
+}
+
+fn contract_id(args: &Value) -> Option<String> {
+    args.get("contractId")?.as_str().map(str::to_owned)
 }
 
 /// The record decides; the index only says where to look.
@@ -41,19 +63,16 @@ fn is_open(tx: &mut Tx, proposal_id: &[u8]) -> Result<bool, ApiError> {
     Ok(record.is_some_and(|record| record.get("state").is_some_and(|state| state == "Open")))
 }
 
-/// The `set_contract` actions of a proposal.
-fn contracts(mut proposal: Value) -> Vec<(String, Value)> {
-    let actions = proposal.get_mut("actions").map(Value::take).unwrap_or_default();
-    let Value::Array(actions) = actions else { return Vec::new() };
-    let contract = |mut action: Value| {
-        if action.get("name")?.as_str()? != "set_contract" {
-            return None;
-        }
-        let args = action.get_mut("args")?;
-        let id = args.get("contractId")?.as_str()?.to_owned();
-        Some((id, args.get_mut("contract").map(Value::take).unwrap_or_default()))
+/// The arguments of the actions of this name. Only strings name actions; whatever else stands there was not validated.
+fn actions(mut proposal: Value, name: &str) -> impl Iterator<Item = Value> {
+    let actions = match proposal.get_mut("actions").map(Value::take) {
+        Some(Value::Array(actions)) => actions,
+        _ => Vec::new(),
     };
-    actions.into_iter().filter_map(contract).collect()
+    actions.into_iter().filter_map(move |mut action| {
+        let wanted = action.get("name").and_then(Value::as_str) == Some(name);
+        action.get_mut("args").filter(|_| wanted).map(Value::take)
+    })
 }
 
 #[cfg(test)]

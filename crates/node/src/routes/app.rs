@@ -21,6 +21,20 @@ pub(super) static ROUTES: &[Route] = &[
     Route::new(APP, Verb::Post, "/contracts/{contractId}", Handler::Read(cleanroom::contracts::get_contract))
         .by(ANYBODY_KNOWN)
         .says("A contract: accepted, proposed or draft."),
+    Route::new(
+        APP,
+        Verb::Post,
+        "/contracts/{contractId}/deploymentspec",
+        Handler::Read(cleanroom::deployment::get_spec),
+    )
+    .says("What is to be deployed for a contract, as voted."),
+    Route::new(
+        APP,
+        Verb::Post,
+        "/contracts/{contractId}/deploymentinfo",
+        Handler::Read(cleanroom::deployment::get_info),
+    )
+    .says("What is known of a deployment, as voted."),
     Route::new(APP, Verb::Get, "/proposals/{proposalId}/historical", Handler::ProposalHistory)
         .by(ANYBODY_KNOWN)
         .says("The states of a proposal over time."),
