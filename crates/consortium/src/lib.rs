@@ -38,6 +38,8 @@ pub const APPLICATION: &str = "public:cgs.application";
 /// Which proposals are Open (D5): proposal id to 8 zero bytes, a set as in CCF. An index for whoever looks for them, the
 /// constitution included: scripts read internal tables and only the service writes them.
 pub const OPEN_PROPOSALS: &str = "public:ccf.internal.cgs_open_proposals";
+/// Who made the proposals that are remembered against replay: key as in `cose_recent_proposals` to member id.
+pub const RECENT_PROPOSERS: &str = "public:ccf.internal.cgs_recent_proposers";
 
 #[cfg(test)]
 mod testing;

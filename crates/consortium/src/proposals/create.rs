@@ -74,7 +74,7 @@ pub fn create(
     let digest = crypto::sha256(&signed.signature);
     let seed = crypto::sha256_parts(&[root, &digest]);
     let id = hex::encode(seed);
-    replay::remember(tx, signed, &digest, &id)?;
+    replay::remember(tx, signed, &replay::fingerprint(signed), &id)?;
     if tx.has(tables::PROPOSALS, id.as_bytes()) {
         return Err(ApiError::internal("Proposal ID collision."));
     }
