@@ -61,7 +61,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     if options.includes(UNIT) {
         let again = "cargo xtask test --only unit";
         let mut command = cargo();
-        command.args(["test", "--workspace", "--quiet"]).envs(settings.iter().cloned());
+        command.args(["test", "--workspace", "--quiet", "--no-fail-fast"]).envs(settings.iter().cloned());
         report.tests("Unit and property tests of every crate", again, &mut command)?;
     }
     for suite in SUITES.iter().filter(|suite| options.includes(suite.name)) {

@@ -44,6 +44,11 @@ impl Secrets {
         self.by_first_seqno.len()
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.by_first_seqno.values()
+    }
+
     /// The secret that encrypts this sequence number.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! What a host can do with a copy of the disk, and what it cannot hide.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use suites::secrets::Secrets;
 use suites::{Consortium, KeyFolder, Member, Node, Result, Settings, cgs, chunks, copy_directory, scratch};
@@ -157,6 +159,44 @@ async fn d35_a_ledger_without_its_state_is_refused() -> Result<()> {
     assert!(started.is_err_and(|why| why.to_string().contains("Recover")), "{}", node.log_end());
     assert!(before == chunks::read(&node.ledger())?, "the ledger was touched");
     Ok(())
+}
+
+/// Whatever the node leaves on the disk, its log included: no ledger secret in any form that one would recognise. (On
+/// `virtual` the key that they are sealed with lies beside them; that is said where it matters.)
+#[tokio::test]
+async fn no_ledger_secret_lies_in_the_clear() -> Result<()> {
+    let directory = scratch("secrets")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let consortium = Consortium::of(&keys)?;
+    let mut node = Node::prepare(&directory.join("node"), keys.path(), Settings::on_free_port()?)?;
+    node.start().await?;
+    consortium.bring_to_life(&node).await?;
+    node.kill()?;
+    node.start().await?;
+    write(&node, &consortium, "a").await?;
+    node.stop().await?;
+    let secrets = Secrets::recover(&chunks::read(&node.ledger())?, &keys.share_key()?)?;
+    assert!(secrets.count() >= 2);
+    let files = files_below(node.directory())?;
+    assert!(files.len() > 5, "a node leaves more than {} files", files.len());
+    for file in &files {
+        let bytes = std::fs::read(file)?;
+        for secret in secrets.all() {
+            let forms = [secret.to_vec(), hex::encode(secret).into_bytes(), STANDARD.encode(secret).into_bytes()];
+            let found = forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == form.as_slice()));
+            assert!(!found, "{} holds a ledger secret in the clear", file.display());
+        }
+    }
+    Ok(())
+}
+
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() { files.extend(files_below(&path)?) } else { files.push(path) }
+    }
+    Ok(files)
 }
 
 fn log_in(profiles: &Path, node: &Node, member: &Member) -> Result<()> {
