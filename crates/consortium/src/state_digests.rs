@@ -2,6 +2,7 @@
 
 use api::{ApiError, Output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crypto::cose::Sign1;
 use kv::{Tx, UNIT_KEY};
 use ledger::tables;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,9 @@ pub fn acknowledge(
     let mut ack =
         stored_ack(tx, member_id)?.ok_or_else(|| ApiError::forbidden("AuthorizationFailed", no_record(member_id)))?;
     check_digest(&ack.state_digest, &signed.payload)?;
+    if is_repeated(tx, &ack, signed)? {
+        return Ok(Acknowledged { output: Output::no_content(), activated: false });
+    }
     let holder = is_holder(tx, member_id)?;
     let status = service::status(tx)?;
     check_recovery(tx, member_id, holder, status)?;
@@ -111,6 +115,14 @@ fn check_digest(expected: &str, payload: &[u8]) -> Result<(), ApiError> {
     }
     let message = format!("Submitted state digest is not valid.\nExpected\n {expected}\nReceived\n {received}");
     Err(ApiError::bad_request("StateDigestMismatch", message))
+}
+
+/// Whether an active member has signed this already. Anybody who reads the ledger can send it again, in an envelope of any
+/// length: that must not make the ledger longer.
+fn is_repeated(tx: &mut Tx, ack: &Ack, signed: &Signed) -> Result<bool, ApiError> {
+    let stored = ack.cose_sign1_req.as_ref().and_then(|stored| Sign1::from_bytes(&STANDARD.decode(stored).ok()?).ok());
+    let same = stored.is_some_and(|stored| stored.payload() == Some(signed.payload.as_ref()));
+    Ok(same && members::info(tx, &signed.member_id)?.is_some_and(|info| info.status == Status::Active))
 }
 
 fn is_holder(tx: &mut Tx, member_id: &str) -> Result<bool, ApiError> {

@@ -39,6 +39,28 @@ fn a_member_becomes_active_by_confirming_the_digest() {
     assert!(!again.activated);
 }
 
+/// Acknowledgements stand in the ledger, so whoever reads it can send them again.
+#[test]
+fn an_acknowledgement_sent_again_writes_nothing() {
+    let mut consortium = Consortium::accepted(1);
+    let id = consortium.member(0).id.clone();
+    let payload = json!({ "stateDigest": update_of(&mut consortium, 0) }).to_string();
+    let request = |consortium: &Consortium| {
+        let raw = consortium.message(0, "ack", 5, payload.as_bytes());
+        Signed { raw, ..consortium.signed(0, MessageType::Ack, None, payload.clone()) }
+    };
+    let mut tx = consortium.tx();
+    acknowledge(&mut tx, &request(&consortium), &id, &context()).unwrap();
+    consortium.commit(tx);
+    let mut tx = consortium.tx();
+    let again = acknowledge(&mut tx, &request(&consortium), &id, &context()).unwrap();
+    assert_eq!((again.output.status, again.activated, tx.is_read_only()), (204, false, true));
+    // Another digest is something new to acknowledge, and so is the same after the member was set again.
+    let mut tx = consortium.tx();
+    tx.put(tables::MEMBERS_INFO, id.clone(), r#"{"status":"Accepted"}"#);
+    assert!(acknowledge(&mut tx, &request(&consortium), &id, &context()).unwrap().activated);
+}
+
 #[test]
 fn another_digest_is_refused_with_both() {
     let mut consortium = Consortium::accepted(1);

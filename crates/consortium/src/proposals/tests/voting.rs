@@ -13,6 +13,21 @@ fn d06_the_same_ballot_again_is_resolved_again() {
     assert_eq!((&again["ballotCount"], &again["proposalState"]), (&json!(1), &json!("Accepted")));
 }
 
+/// Ballots stand in the ledger, so whoever reads it can send them again, with a megabyte of header that nobody signed.
+#[test]
+fn a_ballot_sent_again_writes_nothing() {
+    let mut consortium = Consortium::active(2);
+    let engine = Closures::unanimous();
+    let id = propose(&mut consortium, &engine);
+    vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
+    let signed = consortium.signed(0, MessageType::Ballot, Some(&id), r#"{"ballot":"yes"}"#);
+    let signed = Signed { raw: "longer".into(), ..signed };
+    let mut tx = consortium.tx();
+    with_scripts(&engine, |scripts| submit_ballot(&mut tx, &signed, &id, &signed.member_id, scripts, &context()))
+        .unwrap();
+    assert!(tx.is_read_only(), "{:?}", tx.writes());
+}
+
 #[test]
 fn another_ballot_is_refused() {
     let mut consortium = Consortium::active(2);
