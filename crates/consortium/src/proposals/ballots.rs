@@ -13,6 +13,9 @@ use crate::{
     scripts::{Request, Scripts},
 };
 
+/// Bytes of a ballot. It stands in the record of the proposal, which is read again and again while that is Open.
+const MOST_BYTES: usize = 32 << 10;
+
 /// `POST /gov/members/proposals/{proposalId}/ballots/{memberId}:submit`: takes a ballot and resolves the proposal. The
 /// same ballot again changes nothing by itself but resolves again, too (D6).
 ///
@@ -65,9 +68,13 @@ fn parse(payload: &[u8]) -> Result<String, ApiError> {
     let invalid = |message: String| ApiError::bad_request("InvalidInput", message);
     let payload: Value = serde_json::from_slice(payload)
         .map_err(|why| invalid(format!("Signed request body is not valid JSON: {why}")))?;
-    payload.get("ballot").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+    let ballot = payload.get("ballot").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
         invalid("Signed request body is not a JSON object containing required string field \"ballot\"".into())
-    })
+    })?;
+    if ballot.len() > MOST_BYTES {
+        return Err(invalid(format!("The ballot has {} bytes, at most {MOST_BYTES} are allowed", ballot.len())));
+    }
+    Ok(ballot)
 }
 
 /// Adds a ballot; whether it is new.

@@ -6,7 +6,7 @@ use ledger::tables;
 use serde_json::Value;
 
 use super::{
-    Decided, ProposalInfo, record_history, replay,
+    Decided, ProposalInfo, open, record_history, replay,
     resolve::{self, Proposal},
 };
 use crate::{
@@ -57,7 +57,7 @@ fn check_readable(text: &str) -> Result<(), ApiError> {
 /// The id of the proposal depends on `root`, so the transaction must directly follow the state that it runs on.
 ///
 /// # Errors
-/// 400 `InvalidCreatedAt`, `ProposalReplay`, `ProposalCreatedTooLongAgo`; 500 if the constitution cannot resolve it; 503
+/// 400 `InvalidCreatedAt`, `ProposalReplay`, `ProposalCreatedTooLongAgo`, `TooManyOpenProposals`; 500 if the constitution cannot resolve it; 503
 /// if no script host is free.
 pub fn create(
     tx: &mut Tx,
@@ -75,6 +75,7 @@ pub fn create(
     let seed = crypto::sha256_parts(&[root, &digest]);
     let id = hex::encode(seed);
     replay::remember(tx, signed, &replay::fingerprint(signed), &id)?;
+    open::check_room(tx, &signed.member_id, signed.payload.len())?;
     if tx.has(tables::PROPOSALS, id.as_bytes()) {
         return Err(ApiError::internal("Proposal ID collision."));
     }

@@ -1,5 +1,6 @@
 //! The life of proposals, with closures in place of scripts.
 
+mod bounding;
 mod creating;
 mod failing;
 mod indexing;
