@@ -3,7 +3,12 @@ use std::{pin::Pin, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+/// Bodies up to this many bytes are read whatever else is going on.
+const SMALL: usize = 16 << 10;
+/// Bytes of a permit of [`Room`].
+const UNIT: u64 = 1 << 10;
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -16,10 +21,31 @@ pub(super) enum NoBody {
     Late,
     /// The client has gone, or what it sends is not a body.
     Broken,
+    /// Too many others are arriving.
+    NoRoom,
+}
+
+/// Memory for bodies that are arriving. Whoever sends them has not proven anything yet, may take its time, and can send a
+/// hundred at once in each session of HTTP/2.
+#[derive(Debug)]
+pub(super) struct Room(Semaphore);
+
+impl Room {
+    /// Room for so many bytes.
+    pub(super) fn new(bytes: u64) -> Self {
+        let units = usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Semaphore::new(units.min(Semaphore::MAX_PERMITS)))
+    }
+
+    /// Room for a body of so many bytes, until the permit is dropped.
+    pub(super) fn take(&self, bytes: u64) -> Result<SemaphorePermit<'_>, NoBody> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        self.0.try_acquire_many(units).map_err(|_| NoBody::NoRoom)
+    }
 }
 
 /// The whole body, of at most `limit` bytes.
-pub(super) async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, NoBody> {
+pub(super) async fn read(mut body: Incoming, limit: u64, room: &Room) -> Result<Bytes, NoBody> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -27,18 +53,24 @@ pub(super) async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, NoBody
     if body.size_hint().lower() > limit {
         return Err(NoBody::TooLarge);
     }
-    tokio::time::timeout(PATIENCE, collect(Pin::new(&mut body), limit)).await.unwrap_or(Err(NoBody::Late))
+    tokio::time::timeout(PATIENCE, collect(Pin::new(&mut body), limit, room)).await.unwrap_or(Err(NoBody::Late))
 }
 
-async fn collect(mut body: Pin<&mut Incoming>, limit: u64) -> Result<Bytes, NoBody> {
+async fn collect(mut body: Pin<&mut Incoming>, limit: u64, room: &Room) -> Result<Bytes, NoBody> {
+    // A body of unknown length may become as long as it is allowed to be.
+    let expected = body.size_hint().upper().unwrap_or(limit);
+    let mut place = None;
     let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
         return within(first.len(), limit).map(|()| first);
     }
-    let mut whole = BytesMut::with_capacity(capacity(&body, first.len(), limit));
+    let mut whole = BytesMut::with_capacity(capacity(&body, first.len()));
     whole.extend_from_slice(&first);
     while let Some(data) = next(&mut body).await? {
         within(whole.len() + data.len(), limit)?;
+        if place.is_none() && whole.len() + data.len() > SMALL {
+            place = Some(room.take(expected)?);
+        }
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
@@ -58,7 +90,7 @@ fn within(bytes: usize, limit: u64) -> Result<(), NoBody> {
     if u64::try_from(bytes).unwrap_or(u64::MAX) > limit { Err(NoBody::TooLarge) } else { Ok(()) }
 }
 
-/// What the client announced, but not more than it may send.
-fn capacity(body: &Pin<&mut Incoming>, first: usize, limit: u64) -> usize {
-    first + usize::try_from(body.size_hint().lower().min(limit)).unwrap_or(0)
+/// What the client announced, but not more than is read without further ado.
+fn capacity(body: &Pin<&mut Incoming>, first: usize) -> usize {
+    first + usize::try_from(body.size_hint().lower()).unwrap_or(0).min(SMALL)
 }

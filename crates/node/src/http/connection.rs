@@ -192,7 +192,8 @@ impl<H: Handler> Conversation<H> {
         let (parts, body) = request.into_parts();
         let interface = &self.peer.interface;
         head::check(&parts.headers, &interface.limits).inspect_err(|_| count(&interface.refused.header_too_large))?;
-        let body = body::read(body, interface.limits.max_body_size.bytes).await.map_err(|why| self.no_body(&why))?;
+        let limit = interface.limits.max_body_size.bytes;
+        let body = body::read(body, limit, &interface.room).await.map_err(|why| self.no_body(&why))?;
         let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
         Ok(Request { method, uri, headers, body, peer: self.peer.clone() })
     }
@@ -207,6 +208,10 @@ impl<H: Handler> Conversation<H> {
                 ApiError::new(413, "RequestBodyTooLarge", text)
             }
             NoBody::Late => ApiError::new(408, "InvalidInput", "The request body did not arrive in time."),
+            NoBody::NoRoom => {
+                let text = "Too many request bodies are arriving. Retry later.";
+                ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
+            }
             NoBody::Broken => {
                 count(&interface.refused.parsing);
                 ApiError::bad_request("InvalidInput", "The request body cannot be read.")

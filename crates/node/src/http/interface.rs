@@ -1,6 +1,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::body::Room;
 use crate::config::{HttpLimits, RpcInterface};
+
+/// Bytes of bodies that may be arriving at an interface at a time; a body is at most a quarter of that.
+const ROOM: u64 = 256 << 20;
 
 /// A named address of the node, with its limits and what is counted there.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub struct Interface {
     peak: AtomicUsize,
     /// What was refused so far.
     pub(super) refused: Refused,
+    /// Memory for bodies.
+    pub(super) room: Room,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +59,7 @@ impl Interface {
             sessions: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             refused: Refused::default(),
+            room: Room::new(ROOM.max(4 * config.http.max_body_size.bytes)),
         }
     }
 

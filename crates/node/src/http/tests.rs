@@ -263,6 +263,27 @@ async fn a_body_that_is_too_large_is_refused_while_it_is_sent() {
     assert_eq!(server.interface.counts().body_too_large, 3);
 }
 
+/// Whoever sends bodies slowly, and many at once, takes the room of other large bodies but not the memory of the node.
+#[tokio::test]
+async fn bodies_that_are_arriving_have_bounded_room() {
+    let server = server().await;
+    let others = server.interface.room.take((256 << 20) - (150 << 10)).unwrap();
+    let mut slow = server.connect(None, b"http/1.1").await.unwrap();
+    let begun = format!("PUT /slow HTTP/1.1\r\ncontent-length: 100000\r\n\r\n{}", "x".repeat(50_000));
+    slow.write_all(begun.as_bytes()).await.unwrap();
+    while server.interface.room.take(100 << 10).is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let put = |bytes: usize| format!("PUT /a HTTP/1.1\r\ncontent-length: {bytes}\r\n\r\n{}", "x".repeat(bytes));
+    let text = server.exchange(put(100_000).as_bytes()).await;
+    assert!(text.starts_with("HTTP/1.1 503 SERVICE_UNAVAILABLE\r\nconnection: close\r\n"), "{text}");
+    assert!(text.contains("retry-after: 1\r\n") && text.contains("Too many request bodies"), "{text}");
+    assert!(server.exchange(put(10_000).as_bytes()).await.ends_with("PUT /a 10000 nobody"));
+    drop(others);
+    assert!(server.exchange(put(100_000).as_bytes()).await.ends_with("PUT /a 100000 nobody"));
+    assert!(one(&mut slow, &"x".repeat(50_000)).await.ends_with("PUT /slow 100000 nobody"));
+}
+
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused_by_name() {
     let server = server().await;
