@@ -13,6 +13,7 @@ mod reads;
 mod record;
 mod replay;
 mod resolve;
+mod sound;
 mod withdraw;
 
 use api::{ApiError, Output};

@@ -6,7 +6,7 @@ use kv::Tx;
 use ledger::tables;
 use serde_json::{Value, json};
 
-use super::{Decided, Failure, ProposalInfo, ProposalState, open, record};
+use super::{Decided, Failure, ProposalInfo, ProposalState, open, record, sound};
 use crate::{
     ConsortiumError, NodeEffect, ServiceContext, effects,
     scripts::{self, Fault, Request, Scripts},
@@ -242,9 +242,10 @@ fn try_apply(
 ) -> Result<Vec<NodeEffect>, Fault> {
     let arguments = vec![proposal.text.as_str().into(), proposal.id.as_str().into()];
     let outcome = scripts.constitution(tx, request, "apply", arguments, Context::Apply)?;
-    let touched = open::touched(&outcome.writes);
+    let (proposals, needed) = (open::touched(&outcome.writes), sound::touched(&outcome.writes));
     scripts::take_writes(tx, outcome.writes)?;
-    open::follow(tx, &touched).map_err(thrown)?;
+    open::follow(tx, &proposals).map_err(thrown)?;
+    sound::check(tx, &needed).map_err(thrown)?;
     let mut node_effects = Vec::new();
     for effect in outcome.effects {
         node_effects.extend(effects::apply(tx, effect, context).map_err(thrown)?);

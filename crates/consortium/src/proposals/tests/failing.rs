@@ -43,6 +43,27 @@ fn d19_what_a_failed_apply_had_written_is_dropped_and_what_it_read_counts() {
 }
 
 #[test]
+fn what_the_service_cannot_do_without_stays_readable() {
+    for (table, key, value) in [
+        (tables::SERVICE_INFO, &[0; 8][..], Some("garbage")),
+        (tables::SERVICE_INFO, &[0; 8], None),
+        (tables::SERVICE_CONFIG, &[0; 8], Some(r#"{"recovery_threshold":"two"}"#)),
+        (tables::CONSTITUTION, &[0; 8], Some("export function validate() {}")),
+        (tables::MEMBERS_INFO, b"somebody", Some(r#"{"status":"Busy"}"#)),
+    ] {
+        let mut consortium = Consortium::active(1);
+        let write = TableWrite { table: table.into(), key: key.to_vec(), value: value.map(Into::into) };
+        let engine = Closures::unanimous().with("apply", move |_, _| {
+            Ok(Outcome { value: Value::Null, writes: vec![write.clone()], effects: Vec::new() })
+        });
+        let id = propose(&mut consortium, &engine);
+        let failed = vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
+        assert_eq!(failed["proposalState"], "Failed", "{table}");
+        assert!(failed["failure"]["reason"].as_str().unwrap().contains(table), "{failed}");
+    }
+}
+
+#[test]
 fn a_resolve_that_fails_decides_nothing() {
     for (outcome, message) in [
         (Err(threw("Error: x")), "Failed to resolve(): Error: x\nTrace:     at here"),

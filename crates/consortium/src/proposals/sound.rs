@@ -1,0 +1,32 @@
+//! The records without which the service cannot go on, or not even start again: whatever `apply` makes of them, they can
+//! still be read.
+
+use constitution::TableWrite;
+use kv::Tx;
+use ledger::tables;
+
+use crate::{ConsortiumError, members, service, stored};
+
+const NEEDED: [&str; 4] = [tables::CONSTITUTION, tables::MEMBERS_INFO, tables::SERVICE_CONFIG, tables::SERVICE_INFO];
+
+/// The keys of such records that a script wrote or removed.
+pub(super) fn touched(writes: &[TableWrite]) -> Vec<(String, Vec<u8>)> {
+    let needed = writes.iter().filter(|write| NEEDED.contains(&write.table.as_str()));
+    needed.map(|write| (write.table.clone(), write.key.clone())).collect()
+}
+
+/// Checks them, once the writes are part of the transaction.
+///
+/// # Errors
+/// [`ConsortiumError::Stored`] that names the table.
+pub(super) fn check(tx: &mut Tx, touched: &[(String, Vec<u8>)]) -> Result<(), ConsortiumError> {
+    for (table, key) in touched {
+        match table.as_str() {
+            tables::CONSTITUTION => service::constitution_text(tx).map(drop)?,
+            tables::MEMBERS_INFO => members::info(tx, &stored::lossy(key)).map(drop)?,
+            tables::SERVICE_CONFIG => service::configuration(tx).map(drop)?,
+            _ => service::record(tx).map(drop)?,
+        }
+    }
+    Ok(())
+}
