@@ -53,11 +53,14 @@ impl CoveredFile {
         Ok(())
     }
 
-    /// Checks that the raft log, which starts behind `purged`, continues what this file says.
-    pub(crate) fn check(&self, purged: Option<LogId<u64>>) -> Result<(), ReplicationError> {
-        let reaches = self.get().and_then(|covered| covered.log_id);
-        if purged.is_some_and(|purged| reaches.is_none_or(|reaches| reaches.index < purged.index)) {
+    /// Checks that the raft log, which starts behind `purged` and ends with `last`, continues what this file says.
+    pub(crate) fn check(&self, purged: Option<LogId<u64>>, last: Option<LogId<u64>>) -> Result<(), ReplicationError> {
+        let reaches = self.get().and_then(|covered| covered.log_id).map(|reaches| reaches.index);
+        if purged.is_some_and(|purged| reaches.is_none_or(|reaches| reaches < purged.index)) {
             return Err(self.wrong("it is older than the raft log"));
+        }
+        if reaches.is_some_and(|reaches| last.is_none_or(|last| last.index < reaches)) {
+            return Err(self.wrong("the raft log beside it is older"));
         }
         Ok(())
     }

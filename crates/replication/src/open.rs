@@ -49,28 +49,43 @@ pub struct Opened {
 /// Reads everything that is there: complete chunk files, then what the raft log holds beyond them. Where both hold the
 /// same transactions, they must be equal. `secrets` are all ledger secrets that were ever used.
 ///
-/// An incomplete tail of the raft log is cut, which is what a crash leaves ([`Opened::tail`]).
+/// An incomplete tail of the raft log is cut, which is what a crash leaves ([`Opened::tail`]). Nothing else is written
+/// before [`Opened::start`], but for directories and the first segment in a new place.
 ///
 /// # Errors
 /// Anything else that is not as this node wrote it; the text names the place and what to do.
 pub fn open(options: Options, secrets: &LedgerSecrets) -> Result<Opened, ReplicationError> {
     let Options { disk, ledger_directory, state_directory, mac_key, segment_bytes, .. } = &options;
-    for directory in [ledger_directory, state_directory] {
-        ensure_directory(&**disk, directory)?;
-    }
+    let log_directory = state_directory.join("log");
     let covered = CoveredFile::open(disk.clone(), state_directory.join("covered"), *mac_key)?;
-    let log_options = LogOptions { segment_bytes: *segment_bytes, ..LogOptions::new(*mac_key) };
-    let (log, opened) = SegmentLog::open(disk.clone(), state_directory.join("log"), log_options)?;
-    covered.check(log.purged())?;
     let mut store = LedgerStore::open(disk.clone(), ledger_directory.clone())?;
     let mut replay = Replay::default();
     read_complete_chunks(&store, &mut replay, secrets)?;
     check_reach(&covered, &replay, ledger_directory)?;
+    if covered.get().is_some() || !store.is_empty() {
+        check_log_exists(&**disk, &log_directory)?;
+    }
+    for directory in [ledger_directory, state_directory] {
+        ensure_directory(&**disk, directory)?;
+    }
+    let log_options = LogOptions { segment_bytes: *segment_bytes, ..LogOptions::new(*mac_key) };
+    let (log, opened) = SegmentLog::open(disk.clone(), log_directory, log_options)?;
+    covered.check(log.purged(), log.last_log_id())?;
     let (last_applied, membership) = read_log(&log, &covered, &mut store, &mut replay, secrets)?;
-    store.finish_recovery(replay.last().seqno)?;
+    store.check_recovered(replay.last().seqno)?;
     replay.check_last_signature("raft log")?;
     let tail = opened.cut;
     Ok(Opened { options, log, covered, replay, store, last_applied, membership, tail })
+}
+
+/// The raft log is made before the first chunk file, and has all that came after the last complete one.
+fn check_log_exists(disk: &dyn Disk, directory: &Path) -> Result<(), ReplicationError> {
+    let is_segment = |name: &String| name.starts_with("segment-");
+    if disk.exists(directory)? && disk.list(directory)?.iter().any(is_segment) {
+        return Ok(());
+    }
+    let missing = "there is no raft log, but there is a ledger, the end of which is only in there".to_owned();
+    Err(ReplicationError::Missing { place: directory.to_owned(), missing })
 }
 
 /// Makes a directory if it is not there, and its name durable.
@@ -184,7 +199,9 @@ fn compare(content: &BatchContent, store: &LedgerStore, replay: &Replay) -> Resu
         }
         let failed = |why| ReplicationError::ledger("raft log", seqno, why);
         let (bytes, behind) = entry::split_first(rest).map_err(failed)?;
-        let (start, offset) = replay.history.location(seqno).unwrap_or_default();
+        let Some((start, offset)) = replay.history.location(seqno) else {
+            return Err(ReplicationError::Diverged { file: "the last complete chunk file".into(), seqno });
+        };
         let stored = store.reader().read(start, offset).map_err(failed)?;
         if stored != bytes {
             return Err(ReplicationError::Diverged { file: format!("ledger_{start}…"), seqno });
@@ -224,9 +241,10 @@ impl Opened {
     /// if the host has put back an older disk.
     ///
     /// # Errors
-    /// Raft does not start, or the segment log cannot be written.
+    /// Raft does not start, or the files cannot be written.
     pub async fn start(self, secrets: LedgerSecrets, signer: Signer) -> Result<Replica, ReplicationError> {
-        let Self { options, log, covered, replay, store, last_applied, membership, .. } = self;
+        let Self { options, log, covered, replay, mut store, last_applied, membership, .. } = self;
+        store.write_recovered()?;
         let parts = Parts {
             log,
             covered,

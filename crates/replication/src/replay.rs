@@ -73,8 +73,14 @@ impl Replay {
     }
 
     /// Checks the last signature with the certificate that the ledger has for the node; since it covers everything
-    /// before it, that is enough.
+    /// before it, and nothing comes behind it, that is enough.
     pub(crate) fn check_last_signature(&self, file: &str) -> Result<(), ReplicationError> {
+        let (signed, last) = (self.history.last_signature(), self.last().seqno);
+        if signed != last {
+            let (expected, got) = ("a signature".to_owned(), "another transaction".to_owned());
+            let why = LedgerError::Differs { field: "last entry", expected, got };
+            return Err(ReplicationError::ledger(file, last, why));
+        }
         let Some(signature) = &self.signature else { return Ok(()) };
         let failed = |why: LedgerError| ReplicationError::ledger(file, signature.seqno, why);
         let missing = || LedgerError::Malformed {

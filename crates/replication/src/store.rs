@@ -18,7 +18,8 @@ use crate::{ReplicationError, overlap};
 /// Writes the ledger directory.
 ///
 /// Entries are not synced one by one: until their chunk is complete they are in the raft log. So after a start the open
-/// chunk is written anew from there, once it is certain that what is left of it says nothing else.
+/// chunk is written anew from there, once it is certain that what is left of it says nothing else. Nothing is written
+/// before [`LedgerStore::write_recovered`].
 pub(crate) struct LedgerStore {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
@@ -26,33 +27,49 @@ pub(crate) struct LedgerStore {
     complete: Vec<ChunkName>,
     /// What an earlier process had left of its open chunk, by first seqno.
     left: BTreeMap<u64, Vec<u8>>,
-    /// A chunk that is put together from the raft log: its first seqno and its entries.
-    pending: Option<(u64, Vec<u8>)>,
-    /// Whether the raft log is still being read.
+    /// Chunks that are put together from the raft log.
+    recovered: Vec<Recovered>,
+    /// Whether nothing may be written yet.
     recovering: bool,
     writer: Option<ChunkWriter>,
 }
 
+/// A chunk as the raft log has it.
+struct Recovered {
+    start: u64,
+    entries: Vec<u8>,
+    /// The last seqno, if the chunk ends there.
+    end: Option<u64>,
+}
+
 impl LedgerStore {
-    /// Looks at what is in the directory.
+    /// Looks at what is in the directory, which need not be there.
     pub(crate) fn open(disk: Arc<dyn Disk>, directory: PathBuf) -> Result<Self, ReplicationError> {
-        let names = disk.list(&directory)?;
+        let names = if disk.exists(&directory)? { disk.list(&directory)? } else { Vec::new() };
         let failed = |why| ReplicationError::ledger(directory.display(), 0, why);
         let sequence = chunk::sequence(names.iter().map(String::as_str), Selection::default()).map_err(failed)?;
         let (complete, open): (Vec<_>, Vec<_>) = sequence.into_iter().partition(|name| name.committed);
         let mut left = BTreeMap::new();
         for name in open {
+            if name.end.is_some() {
+                return Err(ReplicationError::ledger(name, name.start, never_written(name)));
+            }
             left.insert(name.start, disk.read(&directory.join(name.to_string()))?);
         }
         let known = complete.iter().map(|name| (name.start, *name)).collect();
         let reader =
             EntryReader { disk: disk.clone(), directory: directory.clone(), names: Arc::new(RwLock::new(known)) };
-        Ok(Self { disk, directory, reader, complete, left, pending: None, recovering: true, writer: None })
+        Ok(Self { disk, directory, reader, complete, left, recovered: Vec::new(), recovering: true, writer: None })
     }
 
     /// The chunks that do not change any more, in order.
     pub(crate) fn complete_chunks(&self) -> impl Iterator<Item = ChunkName> + '_ {
         self.complete.iter().copied()
+    }
+
+    /// Whether there is any chunk.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.complete.is_empty() && self.left.is_empty()
     }
 
     /// Reads a whole chunk.
@@ -74,10 +91,7 @@ impl LedgerStore {
     /// Appends entries, the first of which is `seqno`, and says at which offset they start.
     pub(crate) fn append(&mut self, seqno: u64, entries: &[u8]) -> Result<u64, ReplicationError> {
         if self.recovering {
-            let (_, bytes) = self.pending.get_or_insert_with(|| (seqno, Vec::new()));
-            let offset = CHUNK_HEADER_LEN + bytes.len() as u64;
-            bytes.extend_from_slice(entries);
-            return Ok(offset);
+            return Ok(self.recover(seqno, entries));
         }
         let failed = |why| ReplicationError::ledger(ChunkName::open(seqno), seqno, why);
         let mut writer = match self.writer.take() {
@@ -90,9 +104,26 @@ impl LedgerStore {
         Ok(offset)
     }
 
+    fn recover(&mut self, seqno: u64, entries: &[u8]) -> u64 {
+        match self.recovered.last_mut().filter(|chunk| chunk.end.is_none()) {
+            Some(chunk) => {
+                let offset = CHUNK_HEADER_LEN + chunk.entries.len() as u64;
+                chunk.entries.extend_from_slice(entries);
+                offset
+            }
+            None => {
+                self.recovered.push(Recovered { start: seqno, entries: entries.to_vec(), end: None });
+                CHUNK_HEADER_LEN
+            }
+        }
+    }
+
     /// Completes the open chunk, which ends with `last`. When this returns, it is durable.
     pub(crate) fn complete(&mut self, last: u64) -> Result<(), ReplicationError> {
-        self.write_pending(true)?;
+        if self.recovering {
+            self.recovered.last_mut().into_iter().for_each(|chunk| chunk.end = Some(last));
+            return Ok(());
+        }
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let start = writer.start();
         let mut names = self.reader.names.write().unwrap_or_else(PoisonError::into_inner);
@@ -101,33 +132,41 @@ impl LedgerStore {
         Ok(())
     }
 
-    /// The raft log has been read: writes what it holds of the open chunk, and checks that nothing else is there.
-    pub(crate) fn finish_recovery(&mut self, last: u64) -> Result<(), ReplicationError> {
-        self.write_pending(false)?;
-        self.recovering = false;
-        match self.left.pop_first() {
-            Some((start, bytes)) if !overlap::is_blank(&bytes) => {
-                Err(ReplicationError::Diverged { file: ChunkName::open(start).to_string(), seqno: last + 1 })
+    /// The raft log has been read: checks that nothing else is there than it says. `last` is the last seqno.
+    pub(crate) fn check_recovered(&self, last: u64) -> Result<(), ReplicationError> {
+        for (start, left) in &self.left {
+            match self.recovered.iter().find(|chunk| chunk.start == *start) {
+                Some(chunk) => overlap::check(*start, left, &chunk.entries, chunk.end.is_some())?,
+                None if overlap::is_blank(left) => {}
+                None => {
+                    let file = ChunkName::open(*start).to_string();
+                    return Err(ReplicationError::Diverged { file, seqno: last + 1 });
+                }
             }
-            Some((start, _)) => Ok(self.disk.remove(&self.directory.join(ChunkName::open(start).to_string()))?),
-            None => Ok(()),
         }
+        Ok(())
     }
 
-    fn write_pending(&mut self, complete: bool) -> Result<(), ReplicationError> {
-        let Some((start, entries)) = self.pending.take() else { return Ok(()) };
-        let failed = |why| ReplicationError::ledger(ChunkName::open(start), start, why);
-        let mut writer = match self.left.remove(&start) {
-            Some(left) => {
-                overlap::check(start, &left, &entries, complete)?;
-                ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN)
-                    .map_err(failed)?
+    /// Writes the chunks that the raft log has. From now on this can be written to.
+    pub(crate) fn write_recovered(&mut self) -> Result<(), ReplicationError> {
+        self.recovering = false;
+        for Recovered { start, entries, end } in std::mem::take(&mut self.recovered) {
+            let failed = |why| ReplicationError::ledger(ChunkName::open(start), start, why);
+            let mut writer = match self.left.remove(&start) {
+                Some(_) => ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN)
+                    .map_err(failed)?,
+                None => self.create(start).map_err(failed)?,
+            };
+            self.reader.note(ChunkName::open(start));
+            writer.append(&entries).map_err(failed)?;
+            self.writer = Some(writer);
+            if let Some(last) = end {
+                self.complete(last)?;
             }
-            None => self.create(start).map_err(failed)?,
-        };
-        self.reader.note(ChunkName::open(start));
-        writer.append(&entries).map_err(failed)?;
-        self.writer = Some(writer);
+        }
+        for start in std::mem::take(&mut self.left).into_keys() {
+            self.disk.remove(&self.directory.join(ChunkName::open(start).to_string()))?;
+        }
         Ok(())
     }
 
@@ -136,6 +175,12 @@ impl LedgerStore {
         self.reader.note(ChunkName::open(start));
         Ok(writer)
     }
+}
+
+/// What is wrong with a chunk that has an end but is not committed: only whole, committed chunks are given an end.
+fn never_written(name: ChunkName) -> LedgerError {
+    let field = "name of a chunk file";
+    LedgerError::Differs { field, expected: format!("{name}.committed, or without an end"), got: name.to_string() }
 }
 
 /// Reads single entries of the ledger directory.

@@ -52,7 +52,7 @@ async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<
         if let Some(what) = ignored {
             disk.ignore_syncs(what);
         }
-        disk.fail_after(20 + (seed * 7919 + round * 104_729) % 400);
+        disk.fail_after(5 + (seed * 7919 + round * 104_729) % 400);
         // A start that the power loss interrupts acknowledges nothing.
         if let Ok(written) = work(&mut keys, &disk, round).await {
             acknowledged.extend(written);
@@ -64,6 +64,18 @@ async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<
         for (key, value, tx_id) in &acknowledged {
             if !has(opened.state(), key, value, *tx_id) {
                 return Err(format!("seed {seed}: {key} at {tx_id} is lost; the ledger ends at {}", opened.last()));
+            }
+        }
+        // What a start has found is durable, also if the power ends that start.
+        if killed && (seed / 3 + round) % 2 == 0 {
+            disk = disk.crash(seed.wrapping_mul(17).wrapping_add(round));
+            let again = keys.open(Arc::new(disk.clone()), "/node", CHUNK).map_err(|why| why.to_string())?;
+            if again.last() != opened.last() {
+                return Err(format!(
+                    "seed {seed}: {} was found, then the ledger ends at {}",
+                    opened.last(),
+                    again.last()
+                ));
             }
         }
     }
@@ -91,7 +103,7 @@ fn every_sync_of_the_commit_path_is_needed() {
         runtime.block_on(work(&mut keys, &disk, round)).unwrap();
     }
     for what in disk.syncs_seen() {
-        let noticed = (0..300).any(|seed| run(seed, Some(what)).is_err());
+        let noticed = (0..1000).any(|seed| run(seed, Some(what)).is_err());
         assert!(noticed, "nothing notices when this sync is left out: {what}");
     }
 }
