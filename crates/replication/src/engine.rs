@@ -57,10 +57,10 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let (stop, stopped) = watch::channel(None);
     let (ready, is_ready) = oneshot::channel();
     let commit = {
-        let shared = shared.clone();
+        let ending = Ending(shared.clone());
         async move {
-            let result = commit(log, machine, is_new, head, sealer, shared.clone(), incoming, ready).await;
-            shared.abandon_in_flight();
+            let result = commit(log, machine, is_new, head, sealer, ending.0.clone(), incoming, ready).await;
+            drop(ending);
             stop.send_replace(Some(result));
         }
     };
@@ -71,9 +71,19 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     match is_ready.await {
         Ok(view) => Ok(Replica::new(shared, requests, reader, stopped, thread, view)),
         Err(_) => {
-            let why = stopped.borrow().clone().and_then(Result::err);
+            let mut stopped = stopped;
+            let why = stopped.wait_for(Option::is_some).await.ok().and_then(|result| result.clone()?.err());
             Err(ReplicationError::Raft(why.unwrap_or_else(|| "the commit thread ended".into())))
         }
+    }
+}
+
+/// However the commit thread ends, also by a panic, nobody goes on waiting for what was being written.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abandon_in_flight();
     }
 }
 
@@ -112,13 +122,19 @@ async fn step_down(mut log: SegmentLog) -> Result<SegmentLog, String> {
 async fn lead(raft: &Raft<TypeConfig>, is_new: bool) -> Result<u64, String> {
     if is_new {
         let members = BTreeMap::from([(NODE, BasicNode::default())]);
-        raft.initialize(members).await.map_err(|why| why.to_string())?;
+        raft.initialize(members).await.map_err(|why| reason(raft, why))?;
     } else {
-        raft.trigger().elect().await.map_err(|why| why.to_string())?;
+        raft.trigger().elect().await.map_err(|why| reason(raft, why))?;
     }
     let elected = |metrics: &openraft::RaftMetrics<u64, BasicNode>| metrics.state == ServerState::Leader;
     let metrics = raft.wait(Some(std::time::Duration::from_secs(10))).metrics(elected, "leadership").await;
-    metrics.map(|metrics| metrics.current_term).map_err(|why| why.to_string())
+    metrics.map(|metrics| metrics.current_term).map_err(|why| reason(raft, why))
+}
+
+/// Why raft did not do something: what made it stop, if it has stopped, rather than that it has.
+pub(crate) fn reason(raft: &Raft<TypeConfig>, why: impl ToString) -> String {
+    let stopped = raft.metrics().borrow().running_state.clone();
+    stopped.map_or_else(|fatal| fatal.to_string(), |()| why.to_string())
 }
 
 /// Timers play no part in a group of one: nobody else can be leader, and elections are asked for.

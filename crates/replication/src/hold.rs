@@ -33,7 +33,7 @@ impl Hold {
     /// # Errors
     /// As [`crate::Replica::submit`]; a conflict only if the hold has run out.
     pub async fn submit(self, transaction: Transaction) -> Result<TxId, SubmitError> {
-        let (submission, answer) = Submission::new(transaction);
+        let (submission, answer) = Submission::new(transaction)?;
         match self.submit.send(submission) {
             Ok(()) => answer.await.map_err(|_| SubmitError::Stopping)?,
             Err(_) => Err(SubmitError::Conflict {

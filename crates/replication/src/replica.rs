@@ -1,4 +1,4 @@
-use std::{sync::Arc, thread::JoinHandle};
+use std::{future::Future, sync::Arc, thread::JoinHandle};
 
 use bytes::Bytes;
 use kv::TxId;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Committed, Hold, SubmitError, Transaction,
-    sequencer::{MAX_TRANSACTION_BYTES, Request, Submission},
+    sequencer::{Request, Submission},
     shared::Shared,
     store::EntryReader,
 };
@@ -87,13 +87,9 @@ impl Replica {
     /// # Errors
     /// [`SubmitError::Conflict`] with the state to run it on again, or why it cannot be committed at all.
     pub async fn submit(&self, transaction: Transaction) -> Result<TxId, SubmitError> {
-        let bytes = transaction.domains.entry_len();
-        if bytes > MAX_TRANSACTION_BYTES {
-            return Err(SubmitError::TooLarge { bytes, limit: MAX_TRANSACTION_BYTES });
-        }
-        let (submission, answer) = Submission::new(transaction);
+        let (submission, answer) = Submission::new(transaction)?;
         self.ask(Request::Submit(Box::new(submission))).await?;
-        answer.await.map_err(|_| SubmitError::Stopping)?
+        self.unless_stopped(answer).await?
     }
 
     /// Waits for the right to place the next transaction alone. See [`Hold`].
@@ -103,7 +99,7 @@ impl Replica {
     pub async fn hold(&self) -> Result<Hold, SubmitError> {
         let (holder, hold) = oneshot::channel();
         self.ask(Request::Hold(holder)).await?;
-        hold.await.map_err(|_| SubmitError::Stopping)
+        self.unless_stopped(hold).await
     }
 
     /// Waits until everything up to `seqno` is committed; for answers that were found on the head.
@@ -112,8 +108,18 @@ impl Replica {
     /// [`SubmitError::Stopping`]
     pub async fn wait_for(&self, seqno: u64) -> Result<(), SubmitError> {
         let mut publications = self.inner.shared.publications();
-        let reached = publications.wait_for(|last| *last >= seqno).await;
-        reached.map(|_| ()).map_err(|_| SubmitError::Stopping)
+        self.unless_stopped(publications.wait_for(|last| *last >= seqno)).await.map(|_| ())
+    }
+
+    /// What comes of something that the commit thread has to do. Once that has ended, however it ended, nothing does.
+    async fn unless_stopped<T, E>(&self, what: impl Future<Output = Result<T, E>>) -> Result<T, SubmitError> {
+        let mut stopped = self.inner.stopped.clone();
+        tokio::select! {
+            // What was answered before the end counts.
+            biased;
+            done = what => done.map_err(|_| SubmitError::Stopping),
+            _ = stopped.wait_for(Option::is_some) => Err(SubmitError::Stopping),
+        }
     }
 
     async fn ask(&self, request: Request) -> Result<(), SubmitError> {

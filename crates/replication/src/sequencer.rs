@@ -11,6 +11,7 @@ use tokio::{
 
 use crate::{
     Committed, Hold, SubmitError, Transaction,
+    engine::reason,
     hold::HOLD_LIMIT,
     sealer::{Placed, Sealer},
     shared::{InFlight, Shared},
@@ -22,7 +23,7 @@ const MAX_BATCH: usize = 4096;
 /// Bytes of ledger in one batch at most, beyond its first transaction.
 const MAX_BATCH_BYTES: usize = 4 << 20;
 /// Bytes of ledger for one transaction at most.
-pub(crate) const MAX_TRANSACTION_BYTES: usize = 16 << 20;
+const MAX_TRANSACTION_BYTES: usize = 16 << 20;
 
 pub(crate) type Answer = oneshot::Sender<Result<TxId, SubmitError>>;
 
@@ -33,9 +34,16 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
-    pub(crate) fn new(transaction: Transaction) -> (Self, oneshot::Receiver<Result<TxId, SubmitError>>) {
+    /// The submission and where its answer comes, unless the transaction is larger than a batch may be.
+    pub(crate) fn new(
+        transaction: Transaction,
+    ) -> Result<(Self, oneshot::Receiver<Result<TxId, SubmitError>>), SubmitError> {
+        let (bytes, limit) = (transaction.domains.entry_len(), MAX_TRANSACTION_BYTES);
+        if bytes > limit {
+            return Err(SubmitError::TooLarge { bytes, limit });
+        }
         let (answer, receiver) = oneshot::channel();
-        (Self { transaction, answer }, receiver)
+        Ok((Self { transaction, answer }, receiver))
     }
 }
 
@@ -140,10 +148,13 @@ impl Sequencer {
         let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
         let ends_chunk = sealed.ends_chunk;
         self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });
-        self.raft.client_write(sealed.batch).await.map_err(|why| why.to_string())?;
+        self.raft.client_write(sealed.batch).await.map_err(|why| reason(&self.raft, why))?;
+        if self.shared.committed().state.tx_id() != self.head.tx_id() {
+            return Err(format!("the batch from {first} on was skipped: the raft log does not fit the ledger"));
+        }
         if ends_chunk {
             // The log is cut behind what lies in synced chunk files.
-            self.raft.trigger().snapshot().await.map_err(|why| why.to_string())?;
+            self.raft.trigger().snapshot().await.map_err(|why| reason(&self.raft, why))?;
         }
         Ok(())
     }
