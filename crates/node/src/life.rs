@@ -43,6 +43,7 @@ pub(crate) struct Ready {
 pub(crate) async fn prepare(config: Arc<Config>, program: PathBuf) -> Result<Ready, NodeError> {
     let start = command(&config)?.clone();
     let scripts = tokio::task::spawn_blocking(move || Pool::new(PoolOptions::new(program, ["script-host".into()])));
+    let digest = tokio::task::spawn_blocking(build_digest);
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let state = &config.state_directory;
     make_directory(&*disk, state)?;
@@ -65,7 +66,8 @@ pub(crate) async fn prepare(config: Arc<Config>, program: PathBuf) -> Result<Rea
             "an incomplete tail of the raft log was cut: an earlier process ended while writing it, nothing of it was answered");
     }
     let is_new = opened.last() == TxId::default();
-    let mut node = describe(&config, &start, &identity, opened.last().seqno);
+    let digest = digest.await.unwrap_or_default();
+    let mut node = describe(&config, &start, &identity, digest, opened.last().seqno);
     if !is_new {
         node.resume = resume::check_mode(opened.state())?;
         resume::renew_certificate(&mut identity, &config, opened.state(), &names, now)?;
@@ -141,13 +143,19 @@ fn options(config: &Config, disk: Arc<dyn Disk>, identity: &Identity) -> replica
     }
 }
 
-fn describe(config: &Arc<Config>, start: &Start, identity: &Identity, startup_seqno: u64) -> NodeInfo {
+fn describe(
+    config: &Arc<Config>,
+    start: &Start,
+    identity: &Identity,
+    build_digest: String,
+    startup_seqno: u64,
+) -> NodeInfo {
     NodeInfo {
         node_id: identity.node_key.public().id(),
         self_signed_certificate: identity.self_signed.to_pem(),
         quote: Quote::of_virtual(identity.node_key.public()),
         resume: start.resume.unwrap_or(consortium::genesis::ResumeMode::Auto),
-        build_digest: build_digest(),
+        build_digest,
         startup_seqno,
         config: config.clone(),
     }
