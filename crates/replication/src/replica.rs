@@ -161,13 +161,14 @@ impl Replica {
             Status::Committed => {}
             other => return Err(Unavailable::NotCommitted(other)),
         }
-        let history = self.inner.shared.history();
-        let signed = history.signature_for(id.seqno).ok_or(Unavailable::NotCommitted(Status::Pending))?;
-        let signature = self.signature(&self.read(history.location(signed), signed)?)?;
+        let signed = self.inner.shared.history().signature_for(id.seqno);
+        let signed = signed.ok_or(Unavailable::NotCommitted(Status::Pending))?;
+        let signature = self.signature(&self.read(signed)?)?;
         if signed == id.seqno {
             return Ok(Receipt::of_signature(&signature, Vec::new())?);
         }
-        let components = self.components(id, &self.read(history.location(id.seqno), id.seqno)?)?;
+        let components = self.components(id, &self.read(id.seqno)?)?;
+        let history = self.inner.shared.history();
         Ok(Receipt::of_transaction(id.seqno, &components, history.tree(), &signature, Vec::new())?)
     }
 
@@ -178,20 +179,32 @@ impl Replica {
     /// The ledger cannot be read or is not what was written.
     pub fn writes_to(&self, map: &str, key: &[u8]) -> Result<Vec<(u64, Option<Bytes>)>, LedgerError> {
         let last = self.committed().state.tx_id().seqno;
-        let history = self.inner.shared.history();
-        let seqnos = history.writes_to(map, key).iter().copied().filter(|seqno| *seqno <= last);
+        let seqnos = self.inner.shared.history().writes_to(map, key).to_vec();
         let value = |seqno| {
-            let bytes = self.read(history.location(seqno), seqno)?;
+            let bytes = self.read(seqno)?;
             let entry = entry::decode(&bytes)?;
             let writes = entry.open(&self.inner.shared.secrets)?;
             Ok((seqno, writes.get(map, key).flatten().cloned()))
         };
-        seqnos.map(value).collect()
+        seqnos.into_iter().filter(|seqno| *seqno <= last).map(value).collect()
     }
 
-    fn read(&self, location: Option<(u64, u64)>, seqno: u64) -> Result<Vec<u8>, LedgerError> {
-        let (chunk, offset) = location.ok_or(LedgerError::NoLeaf { index: seqno, first: 0, size: seqno })?;
-        self.inner.reader.read(chunk, offset)
+    /// An entry from the ledger files. The host can change those, so it counts only if it is the one in the tree.
+    ///
+    /// The history is not kept locked meanwhile: the commit thread needs it for each batch.
+    fn read(&self, seqno: u64) -> Result<Vec<u8>, LedgerError> {
+        let (location, leaf) = {
+            let history = self.inner.shared.history();
+            (history.location(seqno), history.tree().leaf(seqno).copied())
+        };
+        let missing = LedgerError::NoLeaf { index: seqno, first: 0, size: seqno };
+        let ((chunk, offset), expected) = location.zip(leaf).ok_or(missing)?;
+        let bytes = self.inner.reader.read(chunk, offset)?;
+        let got = entry::decode(&bytes)?.leaf()?;
+        if got == expected {
+            return Ok(bytes);
+        }
+        Err(LedgerError::Changed { seqno, expected: hex::encode(expected), got: hex::encode(got) })
     }
 
     fn signature(&self, bytes: &[u8]) -> Result<NodeSignature, LedgerError> {

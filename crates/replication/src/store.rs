@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use disk::Disk;
+use disk::{Disk, DiskFile};
 use ledger::{
     LedgerError,
     chunk::{self, CHUNK_HEADER_LEN, ChunkName, ChunkReader, ChunkWriter, Selection},
@@ -195,13 +195,17 @@ pub(crate) struct EntryReader {
 impl EntryReader {
     /// The entry at `offset` of the chunk that starts with seqno `start`.
     pub(crate) fn read(&self, start: u64, offset: u64) -> Result<Vec<u8>, LedgerError> {
+        let (name, file) = self.open(start)?;
+        chunk::read_entry_at(name, &mut FileAt { file: &*file, at: 0 }, offset)
+    }
+
+    /// Opens a chunk under the name that it has now: until the file is open, it gets no other.
+    fn open(&self, start: u64) -> Result<(ChunkName, Box<dyn DiskFile>), LedgerError> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         let missing = LedgerError::NoLeaf { index: start, first: 1, size: start };
         let name = *names.get(&start).ok_or(missing)?;
-        let path = self.directory.join(name.to_string());
         let io = |why: disk::DiskError| LedgerError::Io { file: name.to_string(), source: std::io::Error::other(why) };
-        let file = self.disk.open_read(&path).map_err(io)?;
-        chunk::read_entry_at(name, &mut FileAt { file: &*file, at: 0 }, offset)
+        Ok((name, self.disk.open_read(&self.directory.join(name.to_string())).map_err(io)?))
     }
 
     fn note(&self, name: ChunkName) {
@@ -211,7 +215,7 @@ impl EntryReader {
 
 /// A file that is read from a position on.
 struct FileAt<'a> {
-    file: &'a dyn disk::DiskFile,
+    file: &'a dyn DiskFile,
     at: u64,
 }
 

@@ -7,13 +7,19 @@ mod common;
 use std::{
     collections::BTreeMap,
     fs,
+    io::Cursor,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use common::{Keys, has, write};
 use disk::{Disk, ForgetfulDisk, RealDisk};
-use kv::TxId;
+use kv::{Tx, TxId};
+use ledger::{
+    chunk::{ChunkName, ChunkReader},
+    tables,
+};
+use replication::Transaction;
 use tempfile::TempDir;
 
 const CHUNK: u64 = 8 * 1024;
@@ -51,10 +57,7 @@ impl Place {
 
     fn refusal(&self) -> String {
         let directory = self.root.path().to_str().unwrap();
-        match self.keys.open(Arc::new(RealDisk), directory, CHUNK) {
-            Ok(opened) => panic!("it was taken, up to {}", opened.last()),
-            Err(why) => why.to_string(),
-        }
+        self.keys.open(Arc::new(RealDisk), directory, CHUNK).map(|opened| opened.last()).unwrap_err().to_string()
     }
 
     /// The refusal to open this, after which everything must be as it was.
@@ -139,7 +142,7 @@ async fn a_raft_log_put_back_alone_is_refused() {
     fs::remove_dir_all(place.path("ledger.state/log")).unwrap();
     put_back(&yesterday);
     // The open chunk has more than this log; without it, the complete ones still have.
-    place.refused();
+    place.refusal();
     fs::remove_file(place.open_chunk()).unwrap();
     let why = place.refusal();
     assert!(why.contains("covered") && why.contains("raft log"), "{why}");
@@ -212,4 +215,58 @@ async fn nothing_is_written_before_the_start() {
     assert!(written.iter().all(|(key, tx_id)| has(opened.state(), key, &[b'v'; 300], *tx_id)));
     drop(opened);
     assert!(image(&place.path("ledger")) == before, "the ledger was touched by reading it");
+}
+
+/// Both entries are genuine and have the same length, so nothing but the Merkle tree tells which of them belongs where.
+#[tokio::test]
+async fn an_entry_in_place_of_another_is_noticed_while_the_node_runs() {
+    let mut place = Place::new();
+    let directory = place.root.path().to_str().unwrap().to_owned();
+    let replica = place.keys.start(Arc::new(RealDisk), &directory, 1 << 20).await.unwrap();
+    let mut written = Vec::new();
+    for value in ["old", "new"] {
+        let mut tx = Tx::new(replica.committed().state.clone());
+        tx.put(tables::PROPOSALS_INFO, "p", value);
+        written.push(replica.submit(Transaction::new(tx, [0; 32])).await.unwrap());
+    }
+    let values = || replica.writes_to(tables::PROPOSALS_INFO, b"p");
+    let found: Vec<_> = values().unwrap().into_iter().map(|(seqno, value)| (seqno, value.unwrap())).collect();
+    assert_eq!(found, [(written[0].seqno, "old".into()), (written[1].seqno, "new".into())]);
+    replica.receipt(written[1]).unwrap();
+
+    let chunk = place.open_chunk();
+    let mut bytes = fs::read(&chunk).unwrap();
+    let mut reader = ChunkReader::open(ChunkName::open(1), Cursor::new(bytes.clone())).unwrap();
+    let entries: Vec<_> = std::iter::from_fn(|| reader.next_entry().unwrap()).collect();
+    let entry = |tx_id: TxId| &entries[tx_id.seqno as usize - 1];
+    let (old, new) = (entry(written[0]), entry(written[1]));
+    assert_eq!(old.bytes.len(), new.bytes.len());
+    bytes[new.offset as usize..][..old.bytes.len()].copy_from_slice(&old.bytes);
+    fs::write(&chunk, bytes).unwrap();
+    let why = values().unwrap_err().to_string();
+    assert!(why.contains(&format!("transaction {} was changed", written[1].seqno)), "{why}");
+    assert!(replica.receipt(written[1]).is_err());
+    replica.stop().await.unwrap();
+}
+
+/// A start that is killed may have made a directory and not have synced its name; the next one must.
+#[tokio::test]
+async fn directories_that_are_there_already_become_durable() {
+    for seed in 0..40 {
+        let (disk, mut keys) = (ForgetfulDisk::new(), Keys::new());
+        disk.create_dir(Path::new("/node")).unwrap();
+        disk.sync_dir(Path::new("/"), "test").unwrap();
+        for name in ["/node/ledger", "/node/ledger.state"] {
+            disk.create_dir(Path::new(name)).unwrap();
+        }
+        let replica = keys.start(Arc::new(disk.clone()), "/node", CHUNK).await.unwrap();
+        for number in 0..10 {
+            let transaction = write(replica.committed().state.clone(), &number.to_string(), &[b'v'; 300]);
+            replica.submit(transaction).await.unwrap();
+        }
+        let last = replica.committed().state.tx_id();
+        replica.stop().await.unwrap();
+        let opened = keys.open(Arc::new(disk.crash(seed)), "/node", CHUNK).unwrap();
+        assert_eq!(opened.last(), last, "seed {seed}");
+    }
 }

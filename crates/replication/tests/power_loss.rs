@@ -67,7 +67,7 @@ async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<
             }
         }
         // What a start has found is durable, also if the power ends that start.
-        if killed && (seed / 3 + round) % 2 == 0 {
+        if killed && (seed / 3 + round).is_multiple_of(2) {
             disk = disk.crash(seed.wrapping_mul(17).wrapping_add(round));
             let again = keys.open(Arc::new(disk.clone()), "/node", CHUNK).map_err(|why| why.to_string())?;
             if again.last() != opened.last() {
