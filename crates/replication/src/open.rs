@@ -88,14 +88,13 @@ fn check_log_exists(disk: &dyn Disk, directory: &Path) -> Result<(), Replication
     Err(ReplicationError::Missing { place: directory.to_owned(), missing })
 }
 
-/// Makes a directory if it is not there, and its name durable.
+/// Makes a directory if it is not there. Its name is synced even if it is: the start that made it may have ended before.
 fn ensure_directory(disk: &dyn Disk, path: &Path) -> Result<(), ReplicationError> {
     if !disk.exists(path)? {
         disk.create_dir(path)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        disk.sync_dir(parent.unwrap_or(Path::new(".")), "name of a directory")?;
     }
-    Ok(())
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Ok(disk.sync_dir(parent.unwrap_or(Path::new(".")), "name of a directory")?)
 }
 
 fn read_complete_chunks(
