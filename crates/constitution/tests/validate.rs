@@ -16,6 +16,7 @@ const HEX: &str = "0000000000000000000000000000000000000000000000000000000000000
 const CERT: &str = "cert must be a valid X509 certificate (bundle) in PEM format";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn wrong_arguments_are_named() {
     let (mut consortium, pem) = consortium();
     let twice = format!("{pem}{pem}");

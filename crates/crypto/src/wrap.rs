@@ -41,11 +41,9 @@ pub fn rsa_oaep_decrypt(private_key_pem: &str, data: &[u8]) -> Result<Zeroizing<
         "RSA PRIVATE KEY" => wrap_pkcs1(block.contents())?,
         _ => Zeroizing::new(block.contents().to_vec()),
     };
-    let key = PrivateDecryptingKey::from_pkcs8(&der)
-        .map_err(|why| CryptoError::key("RSA private key", why))
-        .and_then(|key| {
-            OaepPrivateDecryptingKey::new(key).map_err(|_| CryptoError::key("RSA private key", "unusable"))
-        })?;
+    let key = PrivateDecryptingKey::from_pkcs8(&der).map_err(|why| CryptoError::key("RSA private key", why)).and_then(
+        |key| OaepPrivateDecryptingKey::new(key).map_err(|_| CryptoError::key("RSA private key", "unusable")),
+    )?;
     let mut out = Zeroizing::new(vec![0; key.min_output_size()]);
     let length = key
         .decrypt(&OAEP_SHA256_MGF1SHA256, data, &mut out, None)
@@ -57,8 +55,7 @@ pub fn rsa_oaep_decrypt(private_key_pem: &str, data: &[u8]) -> Result<Zeroizing<
 
 /// PKCS#8 (RFC 5208) around a PKCS#1 key: version 0, rsaEncryption, the key as octets.
 fn wrap_pkcs1(key: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    const VERSION_AND_ALGORITHM: &[u8] =
-        b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    const VERSION_AND_ALGORITHM: &[u8] = b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
     let too_long = |_| CryptoError::key("RSA private key", "it is too long");
     let two_bytes = |len: usize| u16::try_from(len).map(u16::to_be_bytes).map_err(too_long);
     let octets = two_bytes(key.len())?;
