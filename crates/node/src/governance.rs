@@ -16,7 +16,7 @@ use consortium::{
 use crypto::Digest;
 use kv::{Tx, TxId};
 use replication::{SubmitError, Transaction};
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 
 pub(crate) use decider::Decider;
 use decider::Valid;
@@ -25,6 +25,8 @@ use crate::commit::{Answer, Committer, not_committed, too_many_conflicts};
 
 /// Requests that are decided at the same time; more are turned away, since each may keep a thread for a script budget.
 const MAX_REQUESTS: usize = 64;
+/// Requests of one member that are decided at the same time, so that no member takes the place of all others.
+const MAX_REQUESTS_OF_ONE: usize = 16;
 /// Attempts without a hold. The next one keeps everybody else waiting, and so cannot conflict.
 const FREE_ATTEMPTS: usize = 2;
 /// Attempts in all: a hold can run out.
@@ -73,8 +75,20 @@ pub(crate) struct Governance {
     committer: Committer,
     decider: Arc<Decider>,
     requests: Semaphore,
-    /// One hold a member at a time.
-    holds: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    members: Mutex<HashMap<String, Arc<Turns>>>,
+}
+
+/// What a member may do at a time.
+struct Turns {
+    requests: Semaphore,
+    /// One hold.
+    hold: tokio::sync::Mutex<()>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { requests: Semaphore::new(MAX_REQUESTS_OF_ONE), hold: tokio::sync::Mutex::default() }
+    }
 }
 
 /// A member who has become active, and when it asked for that.
@@ -82,19 +96,21 @@ type Activated = Option<(String, i64)>;
 
 impl Governance {
     pub(crate) fn new(committer: Committer, decider: Decider) -> Self {
-        let (requests, holds) = (Semaphore::new(MAX_REQUESTS), Mutex::default());
-        Self { committer, decider: Arc::new(decider), requests, holds }
+        let (requests, members) = (Semaphore::new(MAX_REQUESTS), Mutex::default());
+        Self { committer, decider: Arc::new(decider), requests, members }
     }
 
     /// Decides a request and commits the decision.
     pub(crate) async fn run(&self, request: Request) -> Result<Answer, ApiError> {
-        let _permit = self.requests.try_acquire().map_err(|_| too_many_requests())?;
+        let turns = self.turns(&decider::signer(&request, self.committer.committed().state.clone())?);
+        let _own = turns.requests.try_acquire().map_err(|_| too_many_requests("of yours "))?;
+        let _permit = self.requests.try_acquire().map_err(|_| too_many_requests(""))?;
         let request = Arc::new(request);
         let valid = match request.kind {
             Kind::Create => Some(self.validate(&request).await?),
             _ => None,
         };
-        let (answer, activated) = self.place(&request, valid).await?;
+        let (answer, activated) = self.place(&request, valid, &turns).await?;
         if let Some((member, created_at)) = activated {
             self.resolve_waiting(&member, created_at).await;
         }
@@ -109,13 +125,14 @@ impl Governance {
     }
 
     /// Finds a place: twice on whatever is committed, then with everybody else held.
-    async fn place(&self, request: &Arc<Request>, valid: Option<Valid>) -> Result<(Answer, Activated), ApiError> {
-        let mut member: Option<String> = None;
+    async fn place(
+        &self,
+        request: &Arc<Request>,
+        valid: Option<Valid>,
+        turns: &Turns,
+    ) -> Result<(Answer, Activated), ApiError> {
         for attempt in 0..MAX_ATTEMPTS {
-            let own = match &member {
-                Some(member) if attempt >= FREE_ATTEMPTS => Some(self.turn_to_hold(member).await),
-                _ => None,
-            };
+            let own = if attempt >= FREE_ATTEMPTS { Some(turns.hold.lock().await) } else { None };
             let hold = match own {
                 Some(_) => Some(self.committer.replica().hold().await.map_err(|error| not_committed(&error))?),
                 None => None,
@@ -131,7 +148,6 @@ impl Governance {
                 return Ok((self.committer.settle(Ok(outcome.output), seen).await?, None));
             }
             let activated = outcome.activated.then(|| (outcome.member.clone(), outcome.created_at));
-            member = Some(outcome.member);
             let transaction = transaction(outcome.tx, &outcome.effects, outcome.output.claims_digest);
             match self.committer.submit(hold, transaction).await {
                 Ok(tx_id) => return Ok((Answer { output: outcome.output, tx_id }, activated)),
@@ -142,12 +158,9 @@ impl Governance {
         Err(too_many_conflicts(MAX_ATTEMPTS))
     }
 
-    async fn turn_to_hold(&self, member: &str) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
-            holds.entry(member.to_owned()).or_default().clone()
-        };
-        lock.lock_owned().await
+    fn turns(&self, member: &str) -> Arc<Turns> {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.entry(member.to_owned()).or_default().clone()
     }
 
     /// A member has become active: proposals that waited for that are resolved, each in a transaction of its own (D20).
@@ -178,8 +191,8 @@ impl Governance {
     }
 }
 
-fn too_many_requests() -> ApiError {
-    let text = "Too many governance requests are being decided. Retry later.";
+fn too_many_requests(whose: &str) -> ApiError {
+    let text = format!("Too many governance requests {whose}are being decided. Retry later.");
     ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
 }
 

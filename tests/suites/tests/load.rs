@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 const CONNECTIONS: usize = 64;
 const PROPOSALS: usize = 8;
-const HOSTILE_BALLOTS: usize = 50;
+/// More than are decided at a time, all by one member.
+const HOSTILE_BALLOTS: usize = 80;
 /// A proposal under load, and a vote or a read beside hostile scripts, are answered within this.
 const PROPOSAL_LIMIT: Duration = Duration::from_secs(1);
 const VOTE_LIMIT: Duration = Duration::from_secs(2);

@@ -137,6 +137,11 @@ impl Decider {
     }
 }
 
+/// Who has signed a request.
+pub(super) fn signer(request: &Request, state: State) -> Result<String, ApiError> {
+    Ok(authenticate(&mut Tx::new(state), request)?.member_id)
+}
+
 fn share_seed() -> Result<[u8; 32], ApiError> {
     crypto::random_bytes().map_err(|why| ApiError::internal(why.to_string()))
 }
