@@ -16,7 +16,7 @@ const USAGE: &str = "usage: cargo xtask test [--only STEP]... [--raise]
        cargo xtask bench [--rounds N] [--seconds S] [--write]
 
 test   builds the binary and runs everything: unit and property tests, then the suites over real processes. Steps:
-       unit, conformance, interop, decisions, cli, load, fork, crash. --raise writes higher numbers of matches into
+       unit, conformance, interop, decisions, cli, load, fork, values, crash. --raise writes higher numbers of matches into
        tests/conformance/pending.txt
 lint   rustfmt, clippy, rustdoc and the project's own rules, warnings being errors
 bench  figures of a release build beside the floors of the same run; --write puts them into bench/README.md";
