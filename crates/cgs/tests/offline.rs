@@ -81,3 +81,22 @@ fn a_node_configuration_that_is_wrong_is_explained() {
     assert!(said.contains("loging"), "{said}");
     assert!(person.say("node --config nowhere.json").ended_with(1).contains("nowhere.json"));
 }
+
+/// Otherwise strangers who open connections could keep a node from writing the next file of its ledger.
+#[test]
+fn a_node_has_open_files_for_its_sessions_and_its_ledger() {
+    let (scratch, person) = person();
+    person.say("node init . --address 127.0.0.1:0").ended_with(0);
+    person.say("member keygen member0 --encryption-key").ended_with(0);
+    let node = |limit: &str| {
+        let line =
+            format!("ulimit {limit} && exec timeout --preserve-status 3 {} node --config node.json", support::CGS);
+        let output = std::process::Command::new("sh").args(["-c", &line]).current_dir(scratch.path()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = node("-n 1024");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("primary_rpc_interface.max_open_sessions_hard needs 1138 open files"), "{said}");
+    let (code, said) = node("-Sn 256");
+    assert_eq!(code, Some(0), "the limit is raised where that is allowed: {said}");
+}

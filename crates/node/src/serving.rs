@@ -1,5 +1,7 @@
 //! A node from its start to its end.
 
+mod descriptors;
+
 use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
@@ -45,6 +47,7 @@ async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
          development and for parties that trust the host"
     );
     let told = told_to_stop(config.ignore_first_sigterm)?;
+    descriptors::make_room(&config.network)?;
     let listeners = bind(&mut config).await?;
     let config = Arc::new(config);
     let ready = life::prepare(config.clone(), program).await?;
