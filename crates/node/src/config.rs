@@ -17,7 +17,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    fn wrong(field: &str, why: &str) -> Self {
+    pub(crate) fn wrong(field: &str, why: &str) -> Self {
         Self::Field { field: field.to_owned(), why: why.to_owned() }
     }
 }
@@ -255,6 +255,12 @@ fn state_directory(mut fields: Fields<'_>, ledger: &Path) -> Result<PathBuf, Con
         name.push(".state");
         name.into()
     });
+    let plain = |path: &Path| path.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+    if plain(&directory).starts_with(plain(ledger)) {
+        return Err(
+            fields.wrong("directory", "lies in ledger.directory, where only chunk files lie: choose another one")
+        );
+    }
     fields.finish()?;
     Ok(directory)
 }

@@ -54,6 +54,16 @@ fn d35_the_state_lies_beside_the_ledger() {
 }
 
 #[test]
+fn d35_nothing_else_lies_in_the_ledger_directory() {
+    for directory in ["ledger", "./ledger/", "ledger/state"] {
+        assert_eq!(
+            refusal("/node_state/directory", json!(directory)),
+            "node_state.directory lies in ledger.directory, where only chunk files lie: choose another one"
+        );
+    }
+}
+
+#[test]
 fn d31_the_resume_mode_is_chosen_at_start() {
     let config = with("/command/start/resume", json!("witnessed")).unwrap();
     let CommandKind::Start(start) = &config.command.kind else { panic!("not a start") };
