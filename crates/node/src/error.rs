@@ -35,6 +35,24 @@ pub enum NodeError {
         /// The state directory.
         state: PathBuf,
     },
+    /// There are files of a service, but not its keys.
+    #[error(
+        "{left} belongs to a service whose keys (identity.sealed) are not there, and a new service is never made over an old one. Put the state directory back as a whole, or choose another one (`node_state.directory`)"
+    )]
+    NoIdentity {
+        /// What is there.
+        left: PathBuf,
+    },
+    /// The keys are those of another service or node.
+    #[error(
+        "{state}: identity.sealed holds the keys of another {whose} than the one in the ledger. Restore the state directory as a whole from the copy that belongs to the ledger directory"
+    )]
+    OtherKeys {
+        /// The state directory.
+        state: PathBuf,
+        /// `service` or `node`.
+        whose: &'static str,
+    },
     /// The service was founded not to resume like this.
     #[error(
         "the service was founded with `resume: {mode}`, so it does not resume by itself, and this version cannot resume it otherwise. The ledger was not touched: keep the directories until a version that can"
@@ -48,7 +66,7 @@ pub enum NodeError {
     NoResumeMode,
     /// There is no ledger secret where there must be one.
     #[error(
-        "the state directory holds no ledger secret: restore it as a whole from the copy that belongs to the ledger"
+        "the state directory holds no ledger secret (ledger_secrets.sealed), though there is a ledger: restore it as a whole from the copy that belongs to the ledger"
     )]
     NoSecret,
     /// Keys cannot be had back.

@@ -2,10 +2,11 @@
 //!
 //! A request takes one way: `tls` accepts the connection, `authn` says who calls, `routes` (one table) says what
 //! is asked, the handler in `cleanroom` or `consortium` decides on a transaction, and [`Service`] has it committed before
-//! the answer goes out. `life` founds a service or resumes it; `vault` keeps its keys.
+//! the answer goes out. `beginning` founds a service or resumes it; `vault` keeps its keys.
 
 pub mod actor;
 pub mod authn;
+mod beginning;
 mod commit;
 pub mod config;
 mod error;

@@ -1,5 +1,7 @@
 //! Coming back on a ledger that is there: under a fresh ledger secret and in a new view, and never silently.
 
+use std::path::Path;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use consortium::{
     RESUME_MODE, ServiceContext, effects,
@@ -7,7 +9,7 @@ use consortium::{
     service::{self, ServiceStatus},
 };
 use constitution::Effect;
-use crypto::{AesKey, issue, issue::Validity};
+use crypto::{AesKey, Certificate, issue, issue::Validity};
 use kv::{State, Tx, UNIT_KEY};
 use ledger::{
     secrets::{HistoricalSecret, LedgerSecrets, PreviousSecret},
@@ -32,6 +34,17 @@ pub(crate) fn check_mode(state: &State) -> Result<ResumeMode, NodeError> {
         }
         _ => Err(NodeError::NoResumeMode),
     }
+}
+
+/// Checks that the keys are those that the ledger names: of its service, and of a node that it trusts.
+pub(crate) fn check_identity(state: &State, identity: &Identity, directory: &Path) -> Result<(), NodeError> {
+    let other = |whose| NodeError::OtherKeys { state: directory.to_owned(), whose };
+    let service = Certificate::from_pem(&service::record(&mut Tx::new(state.clone()))?.cert)?;
+    if service.public_key()? != *identity.service_key.public() {
+        return Err(other("service"));
+    }
+    let node = identity.node_key.public().id();
+    state.get(tables::NODES_INFO, node.as_bytes()).map(|_| ()).ok_or_else(|| other("node"))
 }
 
 /// The secrets to go on with: those that were used, and a fresh one from `next` on. One that an earlier start had made

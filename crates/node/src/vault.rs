@@ -85,6 +85,11 @@ impl Vault {
         Ok(disk.exists(&directory.join(IDENTITY))?)
     }
 
+    /// Whether a file of a state directory is only ever made when the identity is there already.
+    pub(crate) fn comes_after_identity(name: &str) -> bool {
+        ![SEALING_KEY, IDENTITY, "lock"].contains(&name) && !name.ends_with(".tmp")
+    }
+
     /// Opens the vault of a directory; on `virtual`, the sealing key is a file in it, made when it is missing.
     pub(crate) fn open(disk: Arc<dyn Disk>, directory: PathBuf) -> Result<Self, VaultError> {
         let path = directory.join(SEALING_KEY);

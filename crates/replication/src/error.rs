@@ -15,7 +15,7 @@ pub enum ReplicationError {
     Disk(#[from] disk::DiskError),
     /// Bytes of the ledger are not what they must be.
     #[error(
-        "{file}: seqno {seqno}: {source}. The ledger was changed or damaged after it was written: restore the directory from a copy that verifies (`cgs ledger verify`)"
+        "{file}: seqno {seqno}: {source}. The ledger was changed or damaged after it was written, or the ledger secrets beside it are of another day: restore both directories from one copy whose ledger verifies (`cgs ledger verify`)"
     )]
     Ledger {
         /// The file, or `raft log`.

@@ -62,7 +62,7 @@ pub fn open(options: Options, secrets: &LedgerSecrets) -> Result<Opened, Replica
     let mut replay = Replay::default();
     read_complete_chunks(&store, &mut replay, secrets)?;
     check_reach(&covered, &replay, ledger_directory)?;
-    if covered.get().is_some() || !store.is_empty() {
+    if covered.get().is_some() || !store.is_empty() || secrets.latest().is_some() {
         check_log_exists(&**disk, &log_directory)?;
     }
     for directory in [ledger_directory, state_directory] {
@@ -78,13 +78,14 @@ pub fn open(options: Options, secrets: &LedgerSecrets) -> Result<Opened, Replica
     Ok(Opened { options, log, covered, replay, store, last_applied, membership, tail })
 }
 
-/// The raft log is made before the first chunk file, and has all that came after the last complete one.
+/// The raft log is made before the first ledger secret and the first chunk file, and has all that came after the last
+/// complete one.
 fn check_log_exists(disk: &dyn Disk, directory: &Path) -> Result<(), ReplicationError> {
     let is_segment = |name: &String| name.starts_with("segment-");
     if disk.exists(directory)? && disk.list(directory)?.iter().any(is_segment) {
         return Ok(());
     }
-    let missing = "there is no raft log, but there is a ledger, the end of which is only in there".to_owned();
+    let missing = "there is no raft log, which holds the end of the ledger that was begun here".to_owned();
     Err(ReplicationError::Missing { place: directory.to_owned(), missing })
 }
 
