@@ -82,6 +82,23 @@ fn a_node_configuration_that_is_wrong_is_explained() {
     assert!(person.say("node --config nowhere.json").ended_with(1).contains("nowhere.json"));
 }
 
+#[test]
+fn d03_no_service_is_founded_with_rules_that_do_not_work() {
+    let (scratch, person) = person();
+    person.say("node init . --address 127.0.0.1:0").ended_with(0);
+    person.say("member keygen member0 --encryption-key").ended_with(0);
+    let text = std::fs::read_to_string(scratch.path().join("node.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    config["command"]["start"]["constitution_files"] = serde_json::json!(["rules.js"]);
+    std::fs::write(scratch.path().join("node.json"), config.to_string()).unwrap();
+    for rules in ["", "not JavaScript", "export function validate(input) {}"] {
+        std::fs::write(scratch.path().join("rules.js"), rules).unwrap();
+        let said = person.say("node --config node.json").ended_with(1);
+        assert!(said.contains("command.start.constitution_files"), "{said}");
+    }
+    assert!(!scratch.path().join("ledger").exists() && !scratch.path().join("ledger.state").exists());
+}
+
 /// Otherwise strangers who open connections could keep a node from writing the next file of its ledger.
 #[test]
 fn a_node_has_open_files_for_its_sessions_and_its_ledger() {

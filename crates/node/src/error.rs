@@ -90,6 +90,12 @@ pub enum NodeError {
     /// The members or settings that the service is to be founded with are wrong.
     #[error(transparent)]
     Consortium(#[from] consortium::ConsortiumError),
+    /// The constitution that the service is to be founded with does not work.
+    #[error("command.start.constitution_files: together they are no constitution: {why}. Nothing was founded")]
+    Constitution {
+        /// What is wrong.
+        why: String,
+    },
     /// Scripts cannot be run.
     #[error("scripts cannot be run: {0}")]
     Scripts(#[from] constitution::ScriptError),

@@ -66,7 +66,7 @@ pub(crate) fn genesis(
 }
 
 /// The constitution that the configuration names, or the one that is shipped.
-fn constitution(start: &Start) -> Result<String, NodeError> {
+pub(crate) fn constitution(start: &Start) -> Result<String, NodeError> {
     if start.constitution_files.is_empty() {
         return Ok(constitution::DEFAULT_CONSTITUTION.to_owned());
     }

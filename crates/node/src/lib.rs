@@ -24,6 +24,7 @@ mod record;
 pub mod reply;
 mod resume;
 pub mod routes;
+mod rules;
 mod service;
 mod serving;
 pub mod tls;

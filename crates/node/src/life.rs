@@ -7,8 +7,9 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use constitution::{Pool, PoolOptions};
+use constitution::{Budget, Pool, PoolOptions};
 use crypto::cose;
+use disk::RealDisk;
 use kv::Tx;
 use replication::Replica;
 use serde_json::json;
@@ -19,7 +20,8 @@ use crate::{
     commit::Committer,
     config::{CommandKind, Config, Start},
     governance::{Decider, Governance},
-    vault::Identity,
+    rules,
+    vault::{Identity, Vault},
 };
 
 /// Time for all scripts of one request (D41).
@@ -39,10 +41,15 @@ pub(crate) async fn prepare(config: Arc<Config>, program: PathBuf) -> Result<Rea
     let scripts = tokio::task::spawn_blocking(move || Pool::new(PoolOptions::new(program, ["script-host".into()])));
     let digest = tokio::task::spawn_blocking(build_digest);
     let now = now();
+    let engine = Arc::new(scripts.await.map_err(|why| NodeError::Runtime(std::io::Error::other(why)))??);
+    if !Vault::exists(&RealDisk, &config.state_directory)? {
+        let (engine, start) = (engine.clone(), start.clone());
+        let check = move || rules::check(&*engine, &start, Budget::new(SCRIPT_BUDGET));
+        tokio::task::spawn_blocking(check).await.map_err(|why| NodeError::Runtime(std::io::Error::other(why)))??;
+    }
     let Begun { replica, identity, node, ledger_secret, lock } = beginning::begin(&config, &start, digest, now).await?;
     let identity_endorsement = endorsement(&replica, &identity, now)?;
-    let engine = scripts.await.map_err(|why| NodeError::Runtime(std::io::Error::other(why)))??;
-    let decider = Decider { engine: Arc::new(engine), budget: SCRIPT_BUDGET, ledger_secret, identity_endorsement };
+    let decider = Decider { engine, budget: SCRIPT_BUDGET, ledger_secret, identity_endorsement };
     let committer = Committer::new(replica);
     let governance = Governance::new(committer.clone(), decider);
     Ok(Ready { service: Service::new(committer, node, governance), identity, _lock: lock })

@@ -2,7 +2,14 @@
 
 mod descriptors;
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io::ErrorKind,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     net::TcpListener,
@@ -21,6 +28,9 @@ use crate::{
     tls,
 };
 
+/// How long an address may be in use by a process that is going away, and how often it is tried.
+const LISTEN_LIMIT: Duration = Duration::from_secs(1);
+const LISTEN_AGAIN: Duration = Duration::from_millis(20);
 /// How long sessions may take to finish what they are at when the node stops.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -96,7 +106,7 @@ async fn bind(config: &mut Config) -> Result<Vec<TcpListener>, NodeError> {
     for interface in &mut config.network.rpc_interfaces {
         let address = interface.address.bind.clone();
         let listen = |why| NodeError::Listen { address: address.clone(), why };
-        let listener = TcpListener::bind(&address).await.map_err(listen)?;
+        let listener = bind_one(&address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         if interface.address.published == interface.address.bind {
             interface.address.published = bound.to_string();
@@ -105,6 +115,20 @@ async fn bind(config: &mut Config) -> Result<Vec<TcpListener>, NodeError> {
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// A process that was killed while it started a script host leaves its sockets with that for a moment, until it is the
+/// other program; whoever starts this node again at once should not fail for it.
+async fn bind_one(address: &str) -> std::io::Result<TcpListener> {
+    let started = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(why) if why.kind() == ErrorKind::AddrInUse && started.elapsed() < LISTEN_LIMIT => {
+                tokio::time::sleep(LISTEN_AGAIN).await;
+            }
+            bound => return bound,
+        }
+    }
 }
 
 fn serve(
@@ -144,4 +168,27 @@ fn write_addresses(config: &Config) -> Result<(), NodeError> {
     let interfaces = config.network.rpc_interfaces.iter();
     let addresses: BTreeMap<_, _> = interfaces.map(|one| (&one.name, &one.address.bind)).collect();
     files::write(file, serde_json::json!(addresses).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_is_given_up_in_time_is_taken() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = held.local_addr().unwrap().to_string();
+        let bound = tokio::spawn(async move { bind_one(&address).await });
+        tokio::time::sleep(LISTEN_AGAIN * 3).await;
+        assert!(!bound.is_finished(), "somebody else listens there");
+        drop(held);
+        bound.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_kept_is_refused() {
+        let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = held.local_addr().unwrap().to_string();
+        assert_eq!(bind_one(&address).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+    }
 }
