@@ -23,10 +23,12 @@ use decider::Valid;
 
 use crate::commit::{Answer, Committer, not_committed, too_many_conflicts};
 
-/// Requests that are decided at the same time; more are turned away, since each may keep a thread for a script budget.
+/// Requests that are decided at the same time; more wait, since each may keep a thread for a script budget.
 const MAX_REQUESTS: usize = 64;
 /// Requests of one member that are decided at the same time, so that no member takes the place of all others.
 const MAX_REQUESTS_OF_ONE: usize = 16;
+/// Requests of one member that are decided or wait for that; more are turned away.
+const MAX_PENDING_OF_ONE: usize = 80;
 /// Attempts without a hold. The next one keeps everybody else waiting, and so cannot conflict.
 const FREE_ATTEMPTS: usize = 2;
 /// Attempts in all: a hold can run out.
@@ -80,6 +82,9 @@ pub(crate) struct Governance {
 
 /// What a member may do at a time.
 struct Turns {
+    /// Requests that are decided or wait for it.
+    pending: Semaphore,
+    /// Requests that are decided.
     requests: Semaphore,
     /// One hold.
     hold: tokio::sync::Mutex<()>,
@@ -87,7 +92,8 @@ struct Turns {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { requests: Semaphore::new(MAX_REQUESTS_OF_ONE), hold: tokio::sync::Mutex::default() }
+        let (pending, requests) = (Semaphore::new(MAX_PENDING_OF_ONE), Semaphore::new(MAX_REQUESTS_OF_ONE));
+        Self { pending, requests, hold: tokio::sync::Mutex::default() }
     }
 }
 
@@ -103,8 +109,10 @@ impl Governance {
     /// Decides a request and commits the decision.
     pub(crate) async fn run(&self, request: Request) -> Result<Answer, ApiError> {
         let turns = self.turns(&decider::signer(&request, self.committer.committed().state.clone())?);
-        let _own = turns.requests.try_acquire().map_err(|_| too_many_requests("of yours "))?;
-        let _permit = self.requests.try_acquire().map_err(|_| too_many_requests(""))?;
+        let _pending = turns.pending.try_acquire().map_err(|_| too_many_requests())?;
+        // Nobody closes these semaphores, so waiting ends with a turn.
+        let _own = turns.requests.acquire().await;
+        let _any = self.requests.acquire().await;
         let request = Arc::new(request);
         let valid = match request.kind {
             Kind::Create => Some(self.validate(&request).await?),
@@ -191,8 +199,8 @@ impl Governance {
     }
 }
 
-fn too_many_requests(whose: &str) -> ApiError {
-    let text = format!("Too many governance requests {whose}are being decided. Retry later.");
+fn too_many_requests() -> ApiError {
+    let text = format!("{MAX_PENDING_OF_ONE} governance requests of yours are being decided. Retry later.");
     ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
 }
 
