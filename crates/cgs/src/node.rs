@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {
 
 /// Log lines go to standard error; CGS_LOG chooses which ones (for example `debug`, or `node=debug,warn`).
 fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("CGS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("CGS_LOG").unwrap_or_else(|_| EnvFilter::new("info,openraft=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
