@@ -23,10 +23,8 @@ use decider::Valid;
 
 use crate::commit::{Answer, Committer, not_committed, too_many_conflicts};
 
-/// Requests that are decided at the same time; more wait, since each may keep a thread for a script budget.
+/// Requests that are decided at the same time, one a member; more wait, since each may keep a thread for a script budget.
 const MAX_REQUESTS: usize = 64;
-/// Requests of one member that are decided at the same time, so that no member takes the place of all others.
-const MAX_REQUESTS_OF_ONE: usize = 16;
 /// Requests of one member that are decided or wait for that; more are turned away.
 const MAX_PENDING_OF_ONE: usize = 80;
 /// Attempts without a hold. The next one keeps everybody else waiting, and so cannot conflict.
@@ -80,20 +78,18 @@ pub(crate) struct Governance {
     members: Mutex<HashMap<String, Arc<Turns>>>,
 }
 
-/// What a member may do at a time.
+/// The requests of one member: they are decided one by one, as its scripts run, so that they neither conflict with each
+/// other nor take the place of others.
 struct Turns {
-    /// Requests that are decided or wait for it.
+    /// Those that are decided or wait for it.
     pending: Semaphore,
-    /// Requests that are decided.
-    requests: Semaphore,
-    /// One hold.
-    hold: tokio::sync::Mutex<()>,
+    /// The one that is decided.
+    decided: tokio::sync::Mutex<()>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let (pending, requests) = (Semaphore::new(MAX_PENDING_OF_ONE), Semaphore::new(MAX_REQUESTS_OF_ONE));
-        Self { pending, requests, hold: tokio::sync::Mutex::default() }
+        Self { pending: Semaphore::new(MAX_PENDING_OF_ONE), decided: tokio::sync::Mutex::default() }
     }
 }
 
@@ -110,15 +106,15 @@ impl Governance {
     pub(crate) async fn run(&self, request: Request) -> Result<Answer, ApiError> {
         let turns = self.turns(&decider::signer(&request, self.committer.committed().state.clone())?);
         let _pending = turns.pending.try_acquire().map_err(|_| too_many_requests())?;
-        // Nobody closes these semaphores, so waiting ends with a turn.
-        let _own = turns.requests.acquire().await;
+        let _own = turns.decided.lock().await;
+        // Nobody closes the semaphore, so waiting ends with a place.
         let _any = self.requests.acquire().await;
         let request = Arc::new(request);
         let valid = match request.kind {
             Kind::Create => Some(self.validate(&request).await?),
             _ => None,
         };
-        let (answer, activated) = self.place(&request, valid, &turns).await?;
+        let (answer, activated) = self.place(&request, valid).await?;
         if let Some((member, created_at)) = activated {
             self.resolve_waiting(&member, created_at).await;
         }
@@ -133,17 +129,12 @@ impl Governance {
     }
 
     /// Finds a place: twice on whatever is committed, then with everybody else held.
-    async fn place(
-        &self,
-        request: &Arc<Request>,
-        valid: Option<Valid>,
-        turns: &Turns,
-    ) -> Result<(Answer, Activated), ApiError> {
+    async fn place(&self, request: &Arc<Request>, valid: Option<Valid>) -> Result<(Answer, Activated), ApiError> {
         for attempt in 0..MAX_ATTEMPTS {
-            let own = if attempt >= FREE_ATTEMPTS { Some(turns.hold.lock().await) } else { None };
-            let hold = match own {
-                Some(_) => Some(self.committer.replica().hold().await.map_err(|error| not_committed(&error))?),
-                None => None,
+            let hold = if attempt < FREE_ATTEMPTS {
+                None
+            } else {
+                Some(self.committer.replica().hold().await.map_err(|error| not_committed(&error))?)
             };
             let base = hold.as_ref().map_or_else(|| self.committer.committed(), |hold| hold.committed().clone());
             let (decider, asked, valid) = (self.decider.clone(), request.clone(), valid.clone());
