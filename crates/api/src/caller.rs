@@ -15,27 +15,52 @@ pub enum CallerPolicy {
     NoAuth,
 }
 
+/// A bearer token whose signature, times and issuer were checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// The issuer that its key is registered for. What the token itself says is the claim `iss`.
+    pub key_issuer: String,
+    /// The header.
+    pub header: Map<String, Value>,
+    /// The claims.
+    pub payload: Map<String, Value>,
+}
+
 /// Who asks, as far as authentication could tell.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// What was proven.
     pub policy: CallerPolicy,
-    /// Member or user id (hex SHA-256 of the certificate), or the token's `oid`; empty when nothing was proven.
+    /// Member or user id (hex SHA-256 of the certificate), or the token's `oid`; empty when nothing was proven, or the
+    /// token has none.
     pub id: String,
-    /// The claims of the token, for [`CallerPolicy::Jwt`].
-    pub claims: Option<Map<String, Value>>,
+    /// The token, for [`CallerPolicy::Jwt`].
+    pub token: Option<Token>,
 }
 
 impl Caller {
     /// A caller who proved nothing.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { policy: CallerPolicy::NoAuth, id: String::new(), claims: None }
+        Self { policy: CallerPolicy::NoAuth, id: String::new(), token: None }
     }
 
     /// A caller known by its id.
     #[must_use]
     pub fn identified(policy: CallerPolicy, id: impl Into<String>) -> Self {
-        Self { policy, id: id.into(), claims: None }
+        Self { policy, id: id.into(), token: None }
+    }
+
+    /// A caller with a token.
+    #[must_use]
+    pub fn with_token(token: Token) -> Self {
+        let id = token.payload.get("oid").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { policy: CallerPolicy::Jwt, id, token: Some(token) }
+    }
+
+    /// A claim of the token.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.token.as_ref()?.payload.get(name)
     }
 }

@@ -9,7 +9,7 @@ mod input;
 mod json;
 mod output;
 
-pub use caller::{Caller, CallerPolicy};
+pub use caller::{Caller, CallerPolicy, Token};
 pub use error::{ApiError, ErrorDetail};
 pub use input::{Input, Query};
 pub use json::{is_truthy, to_js_text};

@@ -45,7 +45,7 @@ pub fn require_active_member(tx: &mut Tx, caller: &Caller) -> Result<(), ApiErro
 }
 
 fn authorise_token(tx: &mut Tx, caller: &Caller) -> Result<(), ApiError> {
-    let claim = |name: &str| caller.claims.as_ref().and_then(|claims| claims.get(name)).map(text);
+    let claim = |name: &str| caller.claim(name).map(text);
     let Some(oid) = claim("oid") else {
         let message = "OID claim is not present in the JWT token. Cannot get caller ID.";
         return Err(ApiError::bad_request("OidClaimMissing", message));
@@ -85,18 +85,16 @@ fn name(policy: CallerPolicy) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use api::Token;
     use kv::State;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::testing::{member, world};
 
     fn token(claims: &Value) -> Caller {
-        Caller {
-            policy: CallerPolicy::Jwt,
-            id: claims["oid"].as_str().unwrap_or_default().into(),
-            claims: claims.as_object().cloned(),
-        }
+        let payload = claims.as_object().cloned().unwrap_or_default();
+        Caller::with_token(Token { key_issuer: "https://idp.example.com".into(), header: Map::new(), payload })
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Certificate {
         PublicKey::from_spki_der(&self.spki)
     }
 
+    /// SubjectPublicKeyInfo DER of the key that the certificate is for, of whatever kind.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
     /// The subject as text, for example `CN=CCF Service`.
     #[must_use]
     pub fn subject(&self) -> &str {
@@ -84,6 +90,14 @@ impl Certificate {
     #[must_use]
     pub fn not_after(&self) -> i64 {
         self.not_after
+    }
+
+    /// From when on the end is near and somebody should hear of it: 30 days before, or for the last third of a life that
+    /// is shorter than 90 days. In seconds since 1970.
+    #[must_use]
+    pub fn ends_soon_from(&self) -> i64 {
+        const NEAR: i64 = 30 * 86_400;
+        self.not_after - NEAR.min(self.not_after.saturating_sub(self.not_before) / 3)
     }
 
     /// Checks that `issuer`'s key signed this certificate. Dates and extensions are not looked at.
@@ -116,4 +130,20 @@ pub fn certificates_from_pem(text: &str) -> Result<Vec<Certificate>> {
     let blocks = pem::parse_many(text).map_err(|why| CryptoError::Certificate(why.to_string()))?;
     let certificates = blocks.iter().filter(|block| block.tag() == "CERTIFICATE");
     certificates.map(|block| Certificate::from_der(block.contents())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Curve, SigningKey, issue};
+
+    #[test]
+    fn d38_the_end_of_a_certificate_is_near_in_time_to_do_something() {
+        let key = SigningKey::generate(Curve::P256).unwrap();
+        let near = |days: u32| {
+            let made = issue::self_signed(&key, "CN=x", &[], issue::Validity { from: 1_700_000_000, days }).unwrap();
+            (made.not_after() - made.ends_soon_from()) / 3600
+        };
+        assert_eq!([near(365), near(90), near(30), near(1)], [30 * 24, 30 * 24 - 1, 10 * 24 - 1, 7]);
+    }
 }

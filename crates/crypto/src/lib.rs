@@ -11,6 +11,7 @@ mod ecdsa;
 mod error;
 pub mod issue;
 mod public_key;
+mod token_key;
 pub mod wrap;
 
 pub use aes::AesKey;
@@ -19,6 +20,7 @@ pub use digest::{Digest, hkdf_sha256, hmac_sha256, sha256, sha256_parts};
 pub use ecdsa::{Curve, SigningKey};
 pub use error::CryptoError;
 pub use public_key::PublicKey;
+pub use token_key::{TokenAlgorithm, TokenKey, sign_rs256};
 pub use zeroize::Zeroizing;
 
 /// The result of everything that can fail here.

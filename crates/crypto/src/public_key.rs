@@ -1,4 +1,4 @@
-use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, UnparsedPublicKey};
+use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey};
 use x509_parser::{oid_registry, prelude::FromDer, x509::SubjectPublicKeyInfo};
 
 use crate::{CryptoError, Curve, Digest, Result, certificate::encode_pem, sha256};
@@ -62,6 +62,12 @@ impl PublicKey {
         Ok(Self { curve, spki, point: point.to_vec() })
     }
 
+    /// Checks that the point is on its curve, which its first use does otherwise.
+    pub(crate) fn check_point(&self) -> Result<()> {
+        let parsed = ParsedPublicKey::new(self.algorithm(), &self.point);
+        parsed.map(|_| ()).map_err(|_| CryptoError::key("public key", "a point that is not on its curve"))
+    }
+
     /// SubjectPublicKeyInfo DER.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {
@@ -91,12 +97,7 @@ impl PublicKey {
     /// # Errors
     /// [`CryptoError::Signature`]
     pub fn verify(&self, message: &[u8], raw: &[u8]) -> Result<()> {
-        let algorithm = match self.curve {
-            Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED,
-            Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED,
-            Curve::P521 => &signature::ECDSA_P521_SHA512_FIXED,
-        };
-        self.with(algorithm).verify(message, raw).map_err(|_| CryptoError::Signature)
+        self.with(self.algorithm()).verify(message, raw).map_err(|_| CryptoError::Signature)
     }
 
     /// Checks a DER signature over a 32-byte digest that was signed as it is.
@@ -126,6 +127,15 @@ impl PublicKey {
             _ => return Err(CryptoError::Signature),
         };
         self.with(algorithm).verify(message, der).map_err(|_| CryptoError::Signature)
+    }
+
+    /// What goes with the curve, for signatures of the form r ‖ s.
+    fn algorithm(&self) -> &'static EcdsaVerificationAlgorithm {
+        match self.curve {
+            Curve::P256 => &signature::ECDSA_P256_SHA256_FIXED,
+            Curve::P384 => &signature::ECDSA_P384_SHA384_FIXED,
+            Curve::P521 => &signature::ECDSA_P521_SHA512_FIXED,
+        }
     }
 
     fn with(&self, algorithm: &'static EcdsaVerificationAlgorithm) -> UnparsedPublicKey<&[u8]> {
