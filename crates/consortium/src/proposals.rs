@@ -8,6 +8,7 @@
 
 mod ballots;
 mod create;
+mod effect;
 mod open;
 mod reads;
 mod record;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use ballots::submit as submit_ballot;
 pub use create::{Validated, create, validate};
+pub use effect::{Viewer, effect};
 pub use reads::{actions, ballot, classic, get, list};
 pub use record::{Failure, ProposalInfo, ProposalState};
 pub use resolve::{reresolve, waiting};

@@ -84,6 +84,10 @@ impl Front {
                 let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 Box::pin(self.govern(governance::Request { kind, input, content_type })).await
             }
+            routes::Handler::Effect => {
+                let caller = identify(&committed.state)?;
+                Box::pin(self.foresee(&caller, &input)).await
+            }
             routes::Handler::Receipt => Box::pin(node_api::receipt(&self.inside, &input)).await,
             routes::Handler::ProposalHistory => {
                 let caller = identify(&committed.state)?;
@@ -99,6 +103,11 @@ impl Front {
             decide(tx, &caller, input)
         };
         let answer = self.inside.service.write(run).await?;
+        Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
+    }
+
+    async fn foresee(&self, caller: &Caller, input: &Input) -> Answered {
+        let answer = self.inside.service.foresee(&caller.id, input.param("proposalId")).await?;
         Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
     }
 

@@ -1,6 +1,7 @@
 //! Signed requests of members: deciding with scripts, and finding a place for what was decided.
 
 mod decider;
+mod foresight;
 
 use std::{
     collections::HashMap,
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use decider::Decider;
 use decider::Valid;
+use foresight::Foresight;
 
 use crate::commit::{Answer, Committer, not_committed, too_many_conflicts};
 
@@ -76,6 +78,7 @@ pub(crate) struct Governance {
     decider: Arc<Decider>,
     requests: Semaphore,
     members: Mutex<HashMap<String, Arc<Turns>>>,
+    foresight: Foresight,
 }
 
 /// The requests of one member: they are decided one by one, as its scripts run, so that they neither conflict with each
@@ -99,7 +102,7 @@ type Activated = Option<(String, i64)>;
 impl Governance {
     pub(crate) fn new(committer: Committer, decider: Decider) -> Self {
         let (requests, members) = (Semaphore::new(MAX_REQUESTS), Mutex::default());
-        Self { committer, decider: Arc::new(decider), requests, members }
+        Self { committer, decider: Arc::new(decider), requests, members, foresight: Foresight::default() }
     }
 
     /// Decides a request and commits the decision.
@@ -119,6 +122,23 @@ impl Governance {
             self.resolve_waiting(&member, created_at).await;
         }
         Ok(answer)
+    }
+
+    /// Works out for a member what an Open proposal would do. Nothing is written.
+    pub(crate) async fn foresee(&self, member: &str, proposal: &str) -> Result<Answer, ApiError> {
+        let turns = self.turns(member);
+        let _pending = turns.pending.try_acquire().map_err(|_| too_many_requests())?;
+        let _own = turns.decided.lock().await;
+        let _one = self.foresight.turn.lock().await;
+        let state = self.committer.committed().state.clone();
+        let tx_id = state.tx_id();
+        if let Some(output) = self.foresight.recall(proposal, &state) {
+            return Ok(Answer { output, tx_id });
+        }
+        let (decider, id, who) = (self.decider.clone(), proposal.to_owned(), member.to_owned());
+        let (output, reads) = blocking(move || decider.foresee(state, &id, &who)).await??;
+        self.foresight.remember(proposal, &output, reads);
+        Ok(Answer { output, tx_id })
     }
 
     /// Asks the constitution whether a proposal may be made, before anything is written.

@@ -75,6 +75,8 @@ pub enum Handler {
     Write(Decide),
     /// Takes a signed request of a member.
     Governance(governance::Kind),
+    /// Works out what a proposal would do.
+    Effect,
     /// Tells what the node knows.
     Node(Tell),
     /// Fetches a receipt from the ledger.
@@ -147,6 +149,7 @@ impl Route {
                 "Reads the last state that this node has committed, named by x-ms-ccf-transaction-id. Not older than \
                  any write that this node has answered."
             }
+            Handler::Effect => "Foresees on the last state that this node has committed. Nothing is written.",
             Handler::Node(_) => "Tells what this node knows now.",
             Handler::Receipt | Handler::ProposalHistory => "Reads committed transactions from the ledger.",
         }

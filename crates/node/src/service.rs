@@ -71,6 +71,14 @@ impl Service {
         self.inner.governance.run(request).await
     }
 
+    /// Works out what an Open proposal would do, for a member.
+    ///
+    /// # Errors
+    /// The refusal, as it goes to the member.
+    pub async fn foresee(&self, member: &str, proposal: &str) -> Result<Answer, ApiError> {
+        self.inner.governance.foresee(member, proposal).await
+    }
+
     /// What is known of a transaction.
     #[must_use]
     pub fn tx_status(&self, id: TxId) -> Status {

@@ -20,10 +20,19 @@ pub(super) struct Proposal {
 }
 
 /// The votes that the ballots gave, and why others gave none.
-#[derive(Default)]
-struct Votes {
-    votes: BTreeMap<String, bool>,
-    failures: BTreeMap<String, Failure>,
+#[derive(Clone, Default)]
+pub(super) struct Votes {
+    pub(super) votes: BTreeMap<String, bool>,
+    pub(super) failures: BTreeMap<String, Failure>,
+}
+
+impl Votes {
+    /// These votes, and a yes of each of `members`.
+    pub(super) fn with_yes<'a>(&self, members: impl IntoIterator<Item = &'a String>) -> Self {
+        let mut votes = self.clone();
+        votes.votes.extend(members.into_iter().map(|member| (member.clone(), true)));
+        votes
+    }
 }
 
 /// The ids of all Open proposals: each may be waiting for the member who has just become active (D20).
@@ -96,7 +105,7 @@ pub(super) fn settle(
 ///
 /// Half of the budget is for the ballots and each gets an equal part of what the earlier ones left, so no ballot can use
 /// up the time of another one or of `resolve`.
-fn count(
+pub(super) fn count(
     tx: &mut Tx,
     proposal: &mut Proposal,
     request: Request<'_>,
@@ -170,7 +179,8 @@ fn unusable_ballot(why: &str) -> ApiError {
     )
 }
 
-fn resolve(
+/// Asks the constitution what the votes mean.
+pub(super) fn resolve(
     tx: &mut Tx,
     proposal: &Proposal,
     request: Request<'_>,
@@ -242,6 +252,11 @@ fn try_apply(
 ) -> Result<Vec<NodeEffect>, Fault> {
     let arguments = vec![proposal.text.as_str().into(), proposal.id.as_str().into()];
     let outcome = scripts.constitution(tx, request, "apply", arguments, Context::Apply)?;
+    carry_out(tx, outcome, context)
+}
+
+/// Makes what `apply` wants that of the transaction.
+pub(super) fn carry_out(tx: &mut Tx, outcome: Outcome, context: &ServiceContext<'_>) -> Result<Vec<NodeEffect>, Fault> {
     let (proposals, needed) = (open::touched(&outcome.writes), sound::touched(&outcome.writes));
     scripts::take_writes(tx, outcome.writes)?;
     open::follow(tx, &proposals).map_err(thrown)?;

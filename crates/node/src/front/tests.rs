@@ -315,6 +315,16 @@ async fn transactions_have_a_status_and_a_receipt() {
 }
 
 #[tokio::test]
+async fn effects_are_foreseen_for_members_only() {
+    let world = world().await;
+    let path = format!("/gov/members/proposals/{}/effect?api-version=2024-07-01", "0".repeat(64));
+    let told = world.ask("GET", &path).await;
+    assert_eq!((told.status, told.code()), (401, "InvalidAuthenticationInfo"));
+    let told = world.ask_as_member("GET", &path, "").await;
+    assert_eq!((told.status, told.code()), (404, "ProposalNotFound"));
+}
+
+#[tokio::test]
 async fn a_node_tells_who_it_is() {
     let world = world().await;
     let id = world.front.inside.service.node().node_id.clone();

@@ -4,7 +4,7 @@ use api::{ApiError, Output};
 use consortium::{
     NodeEffect, Scripts, ServiceContext,
     envelope::{self, Signed},
-    proposals::{self, Decided, Validated},
+    proposals::{self, Decided, Validated, Viewer},
     state_digests,
 };
 use constitution::{Budget, Engine};
@@ -126,6 +126,20 @@ impl Decider {
         let mut tx = Tx::new(state);
         let decided = proposals::reresolve(&mut tx, proposal, member, created_at, &mut scripts, &context)?;
         Ok(decided.filter(|_| !tx.is_read_only()).map(|decided| (tx, decided)))
+    }
+
+    /// Works out what a proposal would do, and what that follows from. The ledger secret stays out of it: what recovery
+    /// shares would hold unwraps nothing.
+    pub(super) fn foresee(&self, state: State, proposal: &str, member: &str) -> Result<(Output, ReadSet), ApiError> {
+        let seed = share_seed()?;
+        let no_secret = AesKey::from_bytes(share_seed()?).map_err(|why| ApiError::internal(why.to_string()))?;
+        let context = ServiceContext { ledger_secret: &no_secret, ..self.context(&seed) };
+        let mut budget = Budget::new(self.budget);
+        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
+        let viewer = Viewer { member_id: member, now: time::OffsetDateTime::now_utc().unix_timestamp() };
+        let mut tx = Tx::new(state);
+        let output = proposals::effect(&mut tx, proposal, viewer, &mut scripts, &context)?;
+        Ok((output, tx.into_parts().0))
     }
 
     fn context<'a>(&'a self, share_seed: &'a [u8; 32]) -> ServiceContext<'a> {

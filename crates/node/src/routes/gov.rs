@@ -7,7 +7,7 @@ use consortium::{
 use kv::Tx;
 
 use super::{Actor, Handler, Route, Verb};
-use crate::{governance::Kind, node_api};
+use crate::{authn::Policy, governance::Kind, node_api};
 
 const GOV: &[Actor] = &[Actor::Gov];
 
@@ -43,6 +43,10 @@ pub(super) static ROUTES: &[Route] = &[
         .says("A proposal."),
     read("/members/proposals/{proposalId}/actions", |tx, _, input| proposals::actions(tx, input.param("proposalId")))
         .says("The actions of a proposal, exactly as they were signed."),
+    Route::new(GOV, Verb::Get, "/members/proposals/{proposalId}/effect", Handler::Effect)
+        .by(&[Policy::MemberCert])
+        .since(ApiVersion::Preview)
+        .says("What an open proposal would do: writes, effects, and whose agreement it waits for."),
     read("/members/proposals/{proposalId}/ballots/{memberId}", ballot).says("The ballot of a member."),
     read("/members/state-digests/{memberId}", |tx, _, input| state_digests::read(tx, input.param("memberId")))
         .says("The state digest of a member."),
