@@ -27,6 +27,7 @@ impl Tables for OneMember {
 
 fn call(text: &str, function: &str, arguments: Vec<Value>) -> Call {
     Call {
+        limits: constitution::RuntimeLimits::BASE,
         module_name: "bench".to_owned(),
         module_text: text.to_owned(),
         function: function.to_owned(),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::RuntimeLimits;
+
 /// One function of one module, to be called in a fresh interpreter.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
@@ -19,6 +21,8 @@ pub struct Call {
     pub created_at_ms: i64,
     /// Seed of `Math.random` (D39).
     pub seed: [u8; 32],
+    /// Memory that the script may use.
+    pub limits: RuntimeLimits,
 }
 
 /// What a script may do with tables (ccf-substrate 8.2).
@@ -52,6 +56,40 @@ pub struct TableWrite {
     pub value: Option<Vec<u8>>,
 }
 
+/// A certificate that a script in `apply` asks for and goes on with: unlike an [`Effect`], it is made at once.
+///
+/// It holds a random serial and signature, so another run makes another one: whoever computes a decision again takes the
+/// certificate from the record, and checks it (D39).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CertificateRequest {
+    /// For the key of a node, endorsed by the service.
+    Endorsed {
+        /// Certificate signing request, PEM.
+        request: String,
+        /// When it begins to be valid, as the script wrote it.
+        valid_from: String,
+        /// For how many days.
+        days: u32,
+    },
+    /// The certificate of the service itself, for its key and subject.
+    Network {
+        /// When it begins to be valid, as the script wrote it.
+        valid_from: String,
+        /// For how many days.
+        days: u32,
+    },
+}
+
+impl CertificateRequest {
+    /// The bytes of its texts.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Endorsed { request, valid_from, .. } => request.len() + valid_from.len(),
+            Self::Network { valid_from, .. } => valid_from.len(),
+        }
+    }
+}
+
 /// Something only the service can do, asked for by a `ccf.node` function in `apply`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -71,4 +109,28 @@ pub enum Effect {
     ChunkLedger,
     /// Write a snapshot after this transaction.
     Snapshot,
+    /// Replace all keys that an issuer of JWTs signs with.
+    SetJwtPublicSigningKeys {
+        /// The issuer.
+        issuer: String,
+        /// A JWK set (RFC 7517, section 5) as the script gave it.
+        jwks: serde_json::Value,
+    },
+    /// Remove all keys that an issuer of JWTs signs with.
+    RemoveJwtPublicSigningKeys {
+        /// The issuer.
+        issuer: String,
+    },
+}
+
+impl Effect {
+    /// The bytes that it brings from the script.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::TransitionServiceToOpen { previous, next } => previous.as_ref().map_or(0, String::len) + next.len(),
+            Self::SetJwtPublicSigningKeys { issuer, jwks } => issuer.len() + jwks.to_string().len(),
+            Self::RemoveJwtPublicSigningKeys { issuer } => issuer.len(),
+            Self::RekeyLedger | Self::RefreshRecoveryShares | Self::ChunkLedger | Self::Snapshot => 0,
+        }
+    }
 }

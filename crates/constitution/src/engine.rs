@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Call, Outcome, ScriptError};
+use crate::{Call, CertificateRequest, Outcome, ScriptError};
 
 /// Runs scripts. [`crate::Pool`] is the implementation; callers are threads that may block.
 pub trait Engine: Send + Sync {
@@ -22,6 +22,15 @@ pub trait Tables {
     fn entries(&mut self, table: &str) -> Vec<(Vec<u8>, Vec<u8>)>;
     /// The seqno of the transaction that last wrote this key.
     fn written(&mut self, table: &str, key: &[u8]) -> Option<u64>;
+
+    /// Makes a certificate for a script in `apply`. The script is not believed: whoever answers checks what it asks for.
+    ///
+    /// # Errors
+    /// A text for the script, in which it becomes an exception. By default every request is refused.
+    fn certificate(&mut self, wanted: &CertificateRequest) -> Result<String, String> {
+        let _ = wanted;
+        Err("no certificates are made here".to_owned())
+    }
 }
 
 /// The time that all scripts of one request share (D41). Waiting for a turn does not count, running does.

@@ -22,9 +22,10 @@ mod permissions;
 mod pool;
 mod wire;
 
-pub use call::{Call, Context, Effect, Outcome, TableWrite};
+pub use call::{Call, CertificateRequest, Context, Effect, Outcome, TableWrite};
 pub use default::{DEFAULT_CONSTITUTION, DEFAULT_CONSTITUTION_FILES};
 pub use engine::{Budget, Engine, Tables};
 pub use error::ScriptError;
 pub use host::script_host_main;
+pub use limits::RuntimeLimits;
 pub use pool::{Pool, PoolOptions};

@@ -9,10 +9,10 @@ use std::io::{self, Read, Write};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
-use crate::{Call, Effect, limits};
+use crate::{Call, CertificateRequest, Effect, limits};
 
 /// Both sides are the same binary; this tells when they are not.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum ToHost {
@@ -26,6 +26,8 @@ pub(crate) enum ToHost {
         more: bool,
     },
     Written(Option<u64>),
+    /// A certificate, PEM, or why there is none.
+    Certificate(Result<String, String>),
     /// The call has read as many bytes as it may.
     TooMuch,
 }
@@ -43,14 +45,7 @@ pub(crate) enum Question {
     Get { table: String, key: Blob },
     Entries { table: String },
     Written { table: String, key: Blob },
-}
-
-impl Question {
-    pub(crate) fn table(&self) -> &str {
-        match self {
-            Self::Get { table, .. } | Self::Entries { table } | Self::Written { table, .. } => table,
-        }
-    }
+    Certificate(CertificateRequest),
 }
 
 #[derive(Serialize, Deserialize)]

@@ -179,13 +179,13 @@ fn a_host_has_given_up_what_it_does_not_need() {
     let of = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", host.id())).unwrap();
     let (limits, status, stat) = (of("limits"), of("status"), of("stat"));
     for (name, value) in [
-        ("Max cpu time", "200"),
+        ("Max cpu time", "600"),
         ("Max file size", "0"),
         ("Max open files", "3"),
         ("Max core file size", "0"),
         ("Max processes", "0"),
         ("Max address space", "1073741824"),
-        ("Max data size", "335544320"),
+        ("Max data size", "603979776"),
     ] {
         let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
         let words: Vec<&str> = line[name.len()..].split_whitespace().take(2).collect();
@@ -219,7 +219,7 @@ fn thread_number() -> String {
 fn a_host_killed_from_outside_is_not_the_scripts_fault() {
     let mut options = common::options();
     // A shell that greets like a host, reads a little of the call, and is killed.
-    let script = r#"printf '\0\0\0\030{"Hello":{"protocol":1}}'; head -c 4 >/dev/null; kill -9 $$"#;
+    let script = r#"printf '\0\0\0\030{"Hello":{"protocol":2}}'; head -c 4 >/dev/null; kill -9 $$"#;
     options.program = "/bin/sh".into();
     options.args = vec!["-c".into(), script.into()];
     let result = Pool::new(options).unwrap().run("m", &body(""), &mut Memory::default(), &mut Budget::default());
@@ -230,7 +230,7 @@ fn a_host_killed_from_outside_is_not_the_scripts_fault() {
 #[test]
 fn a_host_that_ends_by_itself_was_ended_by_its_script() {
     let mut options = common::options();
-    let script = r#"printf '\0\0\0\030{"Hello":{"protocol":1}}'; head -c 4 >/dev/null; exit 3"#;
+    let script = r#"printf '\0\0\0\030{"Hello":{"protocol":2}}'; head -c 4 >/dev/null; exit 3"#;
     options.program = "/bin/sh".into();
     options.args = vec!["-c".into(), script.into()];
     let result = Pool::new(options).unwrap().run("m", &body(""), &mut Memory::default(), &mut Budget::default());

@@ -224,7 +224,7 @@ fn triggers_work_in_apply_only() {
         previous: previous.map(str::to_owned),
         next: "B".to_owned(),
     };
-    assert_eq!(outcome.value, json!(0));
+    assert_eq!(outcome.value, json!(1));
     assert_eq!(
         outcome.effects,
         [

@@ -1,6 +1,6 @@
 //! The rules that a service is to be founded with, before it is founded with them.
 
-use constitution::{Budget, Call, Context, Engine, Tables};
+use constitution::{Budget, Call, Context, Engine, RuntimeLimits, Tables};
 
 use crate::{NodeError, config::Start, found};
 
@@ -14,6 +14,7 @@ pub(crate) fn check(engine: &dyn Engine, start: &Start, mut budget: Budget) -> R
         context: Context::ReadOnly,
         created_at_ms: 0,
         seed: [0; 32],
+        limits: RuntimeLimits::BASE,
     };
     let checked = engine.run("founding", &call, &mut NoTables, &mut budget);
     checked.map(|_| ()).map_err(|why| NodeError::Constitution { why: why.to_string() })

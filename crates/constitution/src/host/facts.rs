@@ -9,7 +9,7 @@ use super::{
     script::{self, Interpreter},
     session::Session,
 };
-use crate::wire::Failure;
+use crate::{RuntimeLimits, wire::Failure};
 
 /// The functions a constitution must export, and how many parameters each may have.
 const EXPORTS: [(&str, std::ops::RangeInclusive<usize>); 3] =
@@ -45,7 +45,7 @@ pub(super) fn is_encryption_key(pem: &str) -> bool {
 /// Checks that `text` can serve as a constitution, in an interpreter of its own so that it cannot touch this one.
 pub(super) fn check_constitution(text: &str, now_ms: i64, deadline: Instant) -> Result<(), String> {
     let session = Session::detached(now_ms, deadline);
-    let interpreter = Interpreter::new(&session).map_err(|failure| format!("{failure:?}"))?;
+    let interpreter = Interpreter::new(&session, RuntimeLimits::BASE).map_err(|failure| format!("{failure:?}"))?;
     interpreter
         .run(&session, |ctx| {
             let module = script::load(ctx, "constitution", text)?;

@@ -4,7 +4,7 @@
 
 use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, Value, context::EvalOptions, prelude::Func};
 
-use crate::{Context, Effect};
+use crate::{CertificateRequest, Context, Effect, RuntimeLimits};
 
 use super::{
     facts,
@@ -19,6 +19,9 @@ pub(super) fn install(ctx: &Ctx<'_>, session: &Session) -> Result<()> {
     install_conversions(&host)?;
     install_facts(&host, session)?;
     install_triggers(&host, session)?;
+    install_token_keys(&host, session)?;
+    install_certificates(&host, session)?;
+    host.set("most", most(ctx)?)?;
     let random = session.clone();
     host.set("random", Func::from(move || random.with(|state| state.random.next())))?;
     #[expect(clippy::cast_precision_loss, reason = "dates of JavaScript are doubles")]
@@ -158,6 +161,59 @@ fn install_triggers<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
             push(&ctx, &s, Effect::TransitionServiceToOpen { previous, next })
         }),
     )
+}
+
+fn install_token_keys<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
+    let s = session.clone();
+    host.set(
+        "setTokenKeys",
+        Func::from(move |ctx: Ctx<'js>, issuer: String, jwks: String| {
+            let jwks = serde_json::from_str(&jwks)
+                .map_err(|why| Exception::throw_type(&ctx, &format!("the JWK set is not usable: {why}")))?;
+            push(&ctx, &s, Effect::SetJwtPublicSigningKeys { issuer, jwks })
+        }),
+    )?;
+    let s = session.clone();
+    host.set(
+        "removeTokenKeys",
+        Func::from(move |ctx: Ctx<'js>, issuer: String| push(&ctx, &s, Effect::RemoveJwtPublicSigningKeys { issuer })),
+    )
+}
+
+fn install_certificates<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
+    let s = session.clone();
+    host.set(
+        "endorse",
+        Func::from(move |ctx: Ctx<'js>, request: String, valid_from: String, days: f64| {
+            let wanted = CertificateRequest::Endorsed { request, valid_from, days: whole_days(&ctx, days)? };
+            use_tables(&ctx, &s, |state| state.tables.certificate(wanted))
+        }),
+    )?;
+    let s = session.clone();
+    host.set(
+        "renew",
+        Func::from(move |ctx: Ctx<'js>, valid_from: String, days: f64| {
+            let wanted = CertificateRequest::Network { valid_from, days: whole_days(&ctx, days)? };
+            use_tables(&ctx, &s, |state| state.tables.certificate(wanted))
+        }),
+    )
+}
+
+fn whole_days(ctx: &Ctx<'_>, days: f64) -> Result<u32> {
+    if days.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&days) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was just checked")]
+        return Ok(days as u32);
+    }
+    Err(Exception::throw_range(ctx, "a certificate is valid for a whole number of days, at least 1"))
+}
+
+/// The limits beyond which no vote can raise those of scripts, under the names that `js_runtime_options` has for them.
+fn most<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
+    let (most, limits) = (Object::new(ctx.clone())?, RuntimeLimits::MOST);
+    most.set("max_heap_bytes", limits.heap_bytes())?;
+    most.set("max_stack_bytes", limits.stack_bytes())?;
+    most.set("max_execution_time_ms", u32::try_from(limits.time().as_millis()).unwrap_or(u32::MAX))?;
+    Ok(most)
 }
 
 fn push(ctx: &Ctx<'_>, session: &Session, effect: Effect) -> Result<()> {

@@ -3,6 +3,7 @@
   "use strict";
 
   const { apply, construct } = Reflect;
+  const { freeze } = Object;
   const { fromCharCode } = String;
   const { parse, stringify } = JSON;
   const { isView } = ArrayBuffer;
@@ -29,6 +30,13 @@
   function text(value) {
     if (typeof value !== "string") {
       throw new TypeError("Argument must be a string");
+    }
+    return value;
+  }
+
+  function number(value) {
+    if (typeof value !== "number") {
+      throw new TypeError("Argument must be a number");
     }
     return value;
   }
@@ -113,6 +121,7 @@
     gov: {
       validateConstitution: (value) => host.validateConstitution(text(value)),
       isValidEncryptionKey: (pem) => typeof pem === "string" && host.isEncryptionKey(pem),
+      maximumRuntimeOptions: freeze(host.most),
     },
   };
 
@@ -128,8 +137,22 @@
         host.openService(previous === undefined ? undefined : textOrBytes(previous), textOrBytes(next)),
     };
     ccf.network = {
-      getLatestLedgerSecretSeqno: () => host.version(secrets, only) ?? 0,
+      // The record of the last change of the secret says from where on the new one is used.
+      getLatestLedgerSecretSeqno() {
+        const record = host.get(secrets, only);
+        return record === undefined
+          ? 1
+          : (parse(host.bufToStr(bytes(record))).next_version ?? host.version(secrets, only) + 1);
+      },
+      // Certificates are new at every call: a decision that is computed again takes them from the record.
+      generateEndorsedCertificate: (request, validFrom, days) =>
+        host.endorse(text(request), text(validFrom), number(days)),
+      generateNetworkCertificate: (validFrom, days) => host.renew(text(validFrom), number(days)),
     };
+    // The metadata of an issuer has no part in what its keys are.
+    ccf.setJwtPublicSigningKeys = (issuer, metadata, jwks) =>
+      host.setTokenKeys(text(issuer), text(stringify(jwks)));
+    ccf.removeJwtPublicSigningKeys = (issuer) => host.removeTokenKeys(text(issuer));
   }
 
   // ---- What must be the same whenever the script runs ----

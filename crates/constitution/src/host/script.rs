@@ -10,7 +10,7 @@ use rquickjs::{
 };
 
 use crate::{
-    Call, limits,
+    Call, RuntimeLimits, limits,
     wire::{Failure, Finished},
 };
 
@@ -24,7 +24,7 @@ type Language = (Date, Eval, RegExpCompiler, RegExp, Json, Proxy, MapSet, TypedA
 pub(super) fn run(pipe: &Pipe, call: Call, time_ms: u64) -> Result<Finished, Failure> {
     let session = Session::new(call.context, pipe.clone(), call.created_at_ms, call.seed, time_ms);
     let value = {
-        let interpreter = Interpreter::new(&session)?;
+        let interpreter = Interpreter::new(&session, call.limits)?;
         interpreter.run(&session, |ctx| invoke(ctx, &session, &call))?
     };
     Ok(session.with(|state| {
@@ -41,10 +41,10 @@ pub(super) struct Interpreter {
 }
 
 impl Interpreter {
-    pub(super) fn new(session: &Session) -> Result<Self, Failure> {
+    pub(super) fn new(session: &Session, limits: RuntimeLimits) -> Result<Self, Failure> {
         let runtime = Runtime::new().map_err(|_| Failure::MemoryLimit)?;
-        runtime.set_memory_limit(limits::HEAP);
-        runtime.set_max_stack_size(limits::STACK);
+        runtime.set_memory_limit(limits.heap_bytes());
+        runtime.set_max_stack_size(limits.stack_bytes());
         let interrupted = Rc::new(Cell::new(false));
         let (deadline, flag) = (session.deadline(), Rc::clone(&interrupted));
         runtime.set_interrupt_handler(Some(Box::new(move || {

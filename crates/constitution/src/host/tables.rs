@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Context, limits,
+    CertificateRequest, Context, limits,
     permissions::{access, context_name, reserved_prefix},
     wire::{Blob, Question, ToHost},
 };
@@ -29,6 +29,7 @@ pub(super) struct Tables {
     pipe: Option<Pipe>,
     tables: BTreeMap<String, Table>,
     reads: usize,
+    certificates: usize,
     written_bytes: usize,
 }
 
@@ -42,7 +43,7 @@ struct Table {
 
 impl Tables {
     pub(super) fn new(context: Context, pipe: Option<Pipe>) -> Self {
-        Self { context, pipe, tables: BTreeMap::new(), reads: 0, written_bytes: 0 }
+        Self { context, pipe, tables: BTreeMap::new(), reads: 0, certificates: 0, written_bytes: 0 }
     }
 
     /// Refuses a name with a prefix of the platform that is none of its tables.
@@ -100,6 +101,26 @@ impl Tables {
             self.write(table, key, None)?;
         }
         Ok(())
+    }
+
+    /// Asks for a certificate, which the service makes or refuses.
+    pub(super) fn certificate(&mut self, wanted: CertificateRequest) -> Result<String, Refusal> {
+        if self.context != Context::Apply {
+            return Err(Refusal::Type("certificates are made in apply only".to_owned()));
+        }
+        self.certificates += 1;
+        if self.certificates > limits::CERTIFICATES {
+            let most = limits::CERTIFICATES;
+            return Err(Refusal::Other(format!("a script may ask for at most {most} certificates")));
+        }
+        if wanted.size() > limits::CERTIFICATE_REQUEST_BYTES {
+            let most = limits::CERTIFICATE_REQUEST_BYTES;
+            return Err(Refusal::Other(format!("a certificate may be asked for with at most {most} bytes")));
+        }
+        match self.ask(Question::Certificate(wanted))? {
+            ToHost::Certificate(made) => made.map_err(Refusal::Other),
+            _ => Err(out_of_step()),
+        }
     }
 
     /// Everything written, ordered by table and key.

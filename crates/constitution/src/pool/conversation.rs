@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Call, Context, Outcome, TableWrite, Tables, limits,
+    Call, CertificateRequest, Context, Outcome, TableWrite, Tables, limits,
     permissions::access,
     wire::{self, Blob, Failure, Finished, FromHost, Question, ToHost},
 };
@@ -29,7 +29,7 @@ pub(super) fn hold(
 ) -> Result<Result<Outcome, Failure>, Broken> {
     let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     wire::send(to, &ToHost::Run { call: Box::new(call.clone()), time_ms })?;
-    let mut answers = Answers { context: call.context, reads: 0, bytes: 0 };
+    let mut answers = Answers::new(call.context);
     loop {
         match wire::receive(from)? {
             FromHost::Ask(question) => answers.answer(to, question, tables)?,
@@ -45,26 +45,55 @@ struct Answers {
     context: Context,
     reads: usize,
     bytes: usize,
+    certificates: usize,
 }
 
 impl Answers {
+    fn new(context: Context) -> Self {
+        Self { context, reads: 0, bytes: 0, certificates: 0 }
+    }
+
     fn answer(&mut self, to: &mut impl Write, question: Question, tables: &mut dyn Tables) -> Result<(), Broken> {
         self.reads += 1;
         if self.reads > limits::READS {
             return Err(rule("it asked too often"));
         }
-        if !access(self.context, question.table()).reads() {
-            return Err(rule(&format!("it asked for table {}", question.table())));
-        }
         match question {
             Question::Get { table, key } => {
+                self.check_table(&table)?;
                 let value = tables.get(&table, &key.0).map(Blob);
                 let allowed = self.count(value.as_ref().map_or(0, |value| value.0.len()));
                 Ok(wire::send(to, &if allowed { ToHost::Value(value) } else { ToHost::TooMuch })?)
             }
-            Question::Written { table, key } => Ok(wire::send(to, &ToHost::Written(tables.written(&table, &key.0)))?),
-            Question::Entries { table } => self.list(to, tables.entries(&table)),
+            Question::Written { table, key } => {
+                self.check_table(&table)?;
+                Ok(wire::send(to, &ToHost::Written(tables.written(&table, &key.0)))?)
+            }
+            Question::Entries { table } => {
+                self.check_table(&table)?;
+                self.list(to, tables.entries(&table))
+            }
+            Question::Certificate(wanted) => {
+                self.check_certificate(&wanted)?;
+                Ok(wire::send(to, &ToHost::Certificate(tables.certificate(&wanted)))?)
+            }
         }
+    }
+
+    fn check_table(&self, table: &str) -> Result<(), Broken> {
+        if access(self.context, table).reads() { Ok(()) } else { Err(rule(&format!("it asked for table {table}"))) }
+    }
+
+    /// Whether certificates are asked for where they may be, and so many. What may stand in them the service decides.
+    fn check_certificate(&mut self, wanted: &CertificateRequest) -> Result<(), Broken> {
+        self.certificates += 1;
+        if self.context != Context::Apply {
+            return Err(rule("it asked for a certificate outside of apply"));
+        }
+        if self.certificates > limits::CERTIFICATES || wanted.size() > limits::CERTIFICATE_REQUEST_BYTES {
+            return Err(rule("it asked for too many certificates"));
+        }
+        Ok(())
     }
 
     /// Sends a listing in pages, so that no frame gets too long.
@@ -94,7 +123,8 @@ impl Answers {
 fn checked(finished: Finished, context: Context) -> Result<Outcome, Broken> {
     let size: usize =
         finished.writes.iter().map(|(_, key, value)| key.0.len() + value.as_ref().map_or(0, |v| v.0.len())).sum();
-    if size > limits::WRITE_BYTES || finished.effects.len() > limits::EFFECTS {
+    let asked: usize = finished.effects.iter().map(crate::Effect::size).sum();
+    if size > limits::WRITE_BYTES || asked > limits::WRITE_BYTES || finished.effects.len() > limits::EFFECTS {
         return Err(rule("it wrote too much"));
     }
     if let Some((table, ..)) = finished.writes.iter().find(|(table, ..)| !access(context, table).writes()) {
@@ -141,6 +171,9 @@ mod tests {
         fn written(&mut self, _: &str, _: &[u8]) -> Option<u64> {
             None
         }
+        fn certificate(&mut self, _: &CertificateRequest) -> Result<String, String> {
+            Ok("certificate".to_owned())
+        }
     }
 
     fn call(context: Context) -> Call {
@@ -152,6 +185,7 @@ mod tests {
             context,
             created_at_ms: 0,
             seed: [0; 32],
+            limits: crate::RuntimeLimits::BASE,
         }
     }
 
@@ -193,10 +227,51 @@ mod tests {
                 done("", vec![crate::Effect::Snapshot]),
                 Some("it triggered something outside of apply"),
             ),
+            (Context::ReadOnly, endorse(10), Some("it asked for a certificate outside of apply")),
+            (Context::ReadOnly, renew(), Some("it asked for a certificate outside of apply")),
+            (
+                Context::Apply,
+                endorse(limits::CERTIFICATE_REQUEST_BYTES + 1),
+                Some("it asked for too many certificates"),
+            ),
+            (Context::Apply, endorse(10), None),
+            (Context::Apply, renew(), None),
+            (Context::Apply, done("", vec![keys(10)]), None),
+            (Context::ReadOnly, done("", vec![keys(10)]), Some("it triggered something outside of apply")),
+            (Context::Apply, done("", vec![keys(limits::WRITE_BYTES)]), Some("it wrote too much")),
             (Context::ReadOnly, FromHost::Hello { protocol: 1 }, Some("it greeted twice")),
         ] {
             assert_eq!(rule_broken(context, &[message]).as_deref(), expected);
         }
+    }
+
+    fn endorse(length: usize) -> FromHost {
+        let (request, valid_from) = ("x".repeat(length), String::new());
+        FromHost::Ask(Question::Certificate(CertificateRequest::Endorsed { request, valid_from, days: 1 }))
+    }
+
+    fn renew() -> FromHost {
+        FromHost::Ask(Question::Certificate(CertificateRequest::Network { valid_from: String::new(), days: 1 }))
+    }
+
+    fn keys(length: usize) -> crate::Effect {
+        let (issuer, jwks) = (String::new(), serde_json::Value::String("x".repeat(length)));
+        crate::Effect::SetJwtPublicSigningKeys { issuer, jwks }
+    }
+
+    #[test]
+    fn certificates_without_end_are_not_made() {
+        let most = limits::CERTIFICATES;
+        let asking = |many: usize| {
+            let made: Vec<FromHost> = (0..many).map(|_| renew()).collect();
+            rule_broken(Context::Apply, &made)
+        };
+        assert_eq!(asking(most), None);
+        assert_eq!(asking(most + 1).as_deref(), Some("it asked for too many certificates"));
+        let mut answers = Answers::new(Context::ReadOnly);
+        let (mut to, wanted) = (Vec::new(), CertificateRequest::Network { valid_from: String::new(), days: 1 });
+        assert!(answers.answer(&mut to, Question::Certificate(wanted), &mut Everything).is_err());
+        assert!(to.is_empty(), "nothing is made for whom it is not for");
     }
 
     #[test]
@@ -207,7 +282,7 @@ mod tests {
 
     #[test]
     fn listings_beyond_the_limit_are_not_sent() {
-        let mut answers = Answers { context: Context::ReadOnly, reads: 0, bytes: 0 };
+        let mut answers = Answers::new(Context::ReadOnly);
         let mut sent = 0;
         for _ in 0..40 {
             let mut to = Vec::new();

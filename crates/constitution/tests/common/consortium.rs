@@ -1,6 +1,6 @@
 //! A consortium in memory that lives under the shipped constitution.
 
-use constitution::{Budget, Call, Context, DEFAULT_CONSTITUTION, Engine, Outcome, Pool, ScriptError};
+use constitution::{Budget, Call, Context, DEFAULT_CONSTITUTION, Engine, Outcome, Pool, RuntimeLimits, ScriptError};
 use serde_json::{Value, json};
 
 use super::{Memory, pool};
@@ -126,6 +126,7 @@ impl Consortium {
             context,
             created_at_ms: 0,
             seed: [1; 32],
+            limits: RuntimeLimits::BASE,
         };
         self.pool.run("test", &call, &mut self.tables, &mut Budget::default())
     }

@@ -12,7 +12,7 @@ pub mod consortium;
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use constitution::{Budget, Call, Context, Engine, Outcome, Pool, PoolOptions, ScriptError, Tables};
+use constitution::{Budget, Call, Context, Engine, Outcome, Pool, PoolOptions, RuntimeLimits, ScriptError, Tables};
 
 pub fn options() -> PoolOptions {
     PoolOptions::new(env!("CARGO_BIN_EXE_script-host"), Vec::<OsString>::new())
@@ -32,6 +32,7 @@ pub fn call(module_text: &str) -> Call {
         context: Context::ReadOnly,
         created_at_ms: 0,
         seed: [0; 32],
+        limits: RuntimeLimits::BASE,
     }
 }
 
