@@ -10,6 +10,7 @@ use super::{
     facts,
     session::{Session, State},
     tables::{Refusal, Tables},
+    tcb::TcbPolicy,
 };
 
 /// Builds the globals of one call.
@@ -120,6 +121,13 @@ fn install_facts<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
         "pemToId",
         Func::from(|ctx: Ctx<'js>, pem: String| {
             facts::pem_to_id(&pem).map_err(|error| Exception::throw_message(&ctx, &error))
+        }),
+    )?;
+    host.set(
+        "tcbPolicy",
+        Func::from(|ctx: Ctx<'js>, cpuid: String, version: String| {
+            let policy = TcbPolicy::of(&cpuid, &version);
+            policy.map_err(|text| Exception::throw_message(&ctx, &text))?.to_object(&ctx)
         }),
     )?;
     host.set("isBundle", Func::from(|pem: String| facts::is_bundle(&pem)))?;

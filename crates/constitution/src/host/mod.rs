@@ -8,6 +8,7 @@ mod random;
 mod script;
 mod session;
 mod tables;
+mod tcb;
 
 use std::{process::ExitCode, thread};
 

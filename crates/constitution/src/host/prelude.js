@@ -107,6 +107,7 @@
     jsonCompatibleToBuf: (value) => host.strToBuf(text(stringify(value))),
     bufToJsonCompatible: (buffer) => parse(host.bufToStr(bytes(buffer))),
     pemToId: (pem) => host.pemToId(text(pem)),
+    tcbHexToPolicy: (cpuid, version) => host.tcbPolicy(text(cpuid), text(version)),
     crypto: {
       digest(algorithm, buffer) {
         if (algorithm !== "SHA-256") {
