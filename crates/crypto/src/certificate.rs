@@ -1,6 +1,6 @@
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use crate::{CryptoError, PublicKey, Result, sha256};
+use crate::{CryptoError, ForeignKey, PublicKey, Result, Scheme, foreign, sha256};
 
 /// PEM with LF line ends and a newline at the end, as OpenSSL writes it.
 pub(crate) fn encode_pem(block: &pem::Pem) -> String {
@@ -100,20 +100,37 @@ impl Certificate {
         self.not_after - NEAR.min(self.not_after.saturating_sub(self.not_before) / 3)
     }
 
+    /// The key that the certificate is for, of a kind that outsiders use.
+    ///
+    /// # Errors
+    /// [`CryptoError::Key`] if it is neither RSA nor ECDSA.
+    pub fn foreign_key(&self) -> Result<ForeignKey> {
+        ForeignKey::from_spki_der(&self.spki)
+    }
+
     /// Checks that `issuer`'s key signed this certificate. Dates and extensions are not looked at.
     ///
     /// # Errors
     /// [`CryptoError::Signature`], or [`CryptoError::Certificate`] for an algorithm that is not ECDSA.
     pub fn verify_issued_by(&self, issuer: &Self) -> Result<()> {
         let parsed = parse(&self.der)?;
-        let bits = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
-            "1.2.840.10045.4.3.2" => 256,
-            "1.2.840.10045.4.3.3" => 384,
-            "1.2.840.10045.4.3.4" => 512,
-            other => return Err(CryptoError::Certificate(format!("signature algorithm {other} is not ECDSA"))),
-        };
-        let signed = parsed.tbs_certificate.as_ref();
-        issuer.public_key()?.verify_der(bits, signed, &parsed.signature_value.data)
+        match foreign::scheme_of(&parsed.signature_algorithm)? {
+            Scheme::Ecdsa(_) => self.verify_foreign(issuer),
+            _ => Err(CryptoError::Certificate("the signature is not ECDSA".into())),
+        }
+    }
+
+    /// Like [`Self::verify_issued_by`], for certificates of outsiders, which may be signed with RSA.
+    ///
+    /// # Errors
+    /// [`CryptoError::Signature`], or [`CryptoError::Certificate`] for an algorithm that is neither RSA nor ECDSA.
+    pub fn verify_foreign(&self, issuer: &Self) -> Result<()> {
+        let parsed = parse(&self.der)?;
+        if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+            return Err(CryptoError::Certificate("two signature algorithms".into()));
+        }
+        let scheme = foreign::scheme_of(&parsed.signature_algorithm)?;
+        issuer.foreign_key()?.verify(scheme, parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
     }
 }
 

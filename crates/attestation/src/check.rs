@@ -1,0 +1,87 @@
+use std::fmt;
+
+/// Declares [`Check`] with the name of each check and what it makes sure of.
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// One thing that is checked about evidence.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Check {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Check {
+            /// All checks, in the order in which they are declared.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name of the check, such as `report.signature`.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// What the check makes sure of, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+checks! {
+    /// The report has exactly 1184 bytes.
+    ReportSize = "report.size",
+    /// The report is of a published version, from 2 to 5.
+    ReportVersion = "report.version",
+    /// Every reserved bit and byte of the report is zero, or one where AMD says so.
+    ReportReserved = "report.reserved",
+    /// The report is signed with ECDSA on P-384 and SHA-384.
+    ReportAlgorithm = "report.algorithm",
+    /// The report is signed by a VCEK or VLEK, and that is what the chain begins with.
+    ReportSigningKey = "report.signing_key",
+    /// The signature of the report fits its bytes and the key of the chip.
+    ReportSignature = "report.signature",
+    /// The guest cannot be debugged by the host.
+    PolicyDebug = "policy.debug",
+    /// The guest has no migration agent, which could move its state elsewhere.
+    PolicyMigration = "policy.migration_agent",
+    /// The report was asked for at a privilege level of a guest, from 0 to 3.
+    Vmpl = "report.vmpl",
+    /// The chain is PEM of a sane size.
+    ChainFormat = "chain.format",
+    /// The chain has three certificates: chip, intermediate, root.
+    ChainCount = "chain.count",
+    /// The root is one of AMD's that are built in.
+    ChainRoot = "chain.root",
+    /// The root has signed itself.
+    ChainRootSignature = "chain.root_signature",
+    /// The root has signed the intermediate.
+    ChainIntermediate = "chain.intermediate",
+    /// The intermediate has signed the certificate of the chip.
+    ChainChip = "chain.chip",
+    /// The certificates of the chain have the names and uses that AMD gives them.
+    ChainNames = "chain.names",
+    /// The report comes from the family of processors that the root is for.
+    ChainFamily = "chain.family",
+    /// The certificate of the chip has the extensions that AMD defines, each once and well formed.
+    ChainExtensions = "chain.extensions",
+    /// The certificate of the chip is for the chip that the report names.
+    ChainChipId = "chain.chip_id",
+    /// The certificate of the chip is for the firmware versions that the report names.
+    ChainTcb = "chain.tcb",
+    /// The firmware versions that came with the evidence are those of the report.
+    EndorsedTcb = "report.endorsed_tcb",
+    /// The firmware is at least as new as was asked for.
+    MinimumTcb = "report.minimum_tcb",
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,22 @@
+//! Evidence in, verified claims out.
+//!
+//! A *verifier* takes the bytes that a machine sends to prove what it is, and what the makers of its processor and
+//! firmware say about it. It answers either with what is proven, or with a [`Rejection`], which names the [`Check`] that
+//! failed, what was expected and what was found.
+//!
+//! | evidence | verifier | source |
+//! |---|---|---|
+//! | AMD SEV-SNP report with its certificate chain | [`snp`] | AMD 56860, "SEV Secure Nested Paging Firmware ABI" |
+//!
+//! Nothing here reads a clock, a file or the network, and nothing is random. Dates of certificates are not looked at
+//! (D30): the hardware signs for years, and it is the minimum of the firmware's version that revokes.
+
+mod bytes;
+mod check;
+mod rejection;
+pub mod snp;
+mod trail;
+
+pub use check::Check;
+pub use rejection::{Rejection, Result};
+pub use trail::Trail;
