@@ -78,6 +78,38 @@ checks! {
     EndorsedTcb = "report.endorsed_tcb",
     /// The firmware is at least as new as was asked for.
     MinimumTcb = "report.minimum_tcb",
+    /// The endorsement of the utility VM is a COSE_Sign1 message of a sane size with the headers it needs.
+    UvmFormat = "uvm.format",
+    /// Each certificate of the endorsement is signed by the next one, and the last by itself.
+    UvmChain = "uvm.chain",
+    /// The issuer that the endorsement names, a did:x509, is that of its certificates.
+    UvmIssuer = "uvm.issuer",
+    /// The signature of the endorsement fits.
+    UvmSignature = "uvm.signature",
+    /// The endorsement says which launch measurement it is for, and its security version.
+    UvmPayload = "uvm.payload",
+    /// The guest was launched as the endorsement says.
+    UvmMeasurement = "uvm.measurement",
+    /// The evidence of the virtual machine has all its parts, each of a sane size.
+    CvmFormat = "cvm.format",
+    /// The HCL report is well formed, and the report of the processor in it is the one that was sent.
+    HclReport = "hcl.report",
+    /// The runtime claims of the HCL report are JSON with the key of the virtual TPM.
+    HclClaims = "hcl.claims",
+    /// The report of the processor binds the runtime claims.
+    HclBinding = "hcl.binding",
+    /// The certificate of the virtual TPM's attestation key is for the key in the runtime claims.
+    AikCertificate = "aik.certificate",
+    /// The quote is one of a TPM 2.0, with the magic of genuine ones.
+    QuoteFormat = "quote.format",
+    /// The virtual TPM's attestation key signed the quote.
+    QuoteSignature = "quote.signature",
+    /// The quote is over the nonce that was asked for.
+    QuoteNonce = "quote.nonce",
+    /// The quote selects exactly the registers that were sent, all of one bank of SHA-256.
+    QuoteSelection = "quote.selection",
+    /// The digest in the quote is that of the registers that were sent.
+    QuoteDigest = "quote.digest",
 }
 
 impl fmt::Display for Check {

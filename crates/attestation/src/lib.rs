@@ -7,15 +7,20 @@
 //! | evidence | verifier | source |
 //! |---|---|---|
 //! | AMD SEV-SNP report with its certificate chain | [`snp`] | AMD 56860, "SEV Secure Nested Paging Firmware ABI" |
+//! | Azure confidential virtual machine: HCL report, quote of its virtual TPM | [`cvm`] | TPM 2.0 Library, part 2; OpenHCL |
+//! | endorsement of the utility VM of Azure's containers | [`uvm`] | COSE (RFC 9052), [`did`] |
 //!
 //! Nothing here reads a clock, a file or the network, and nothing is random. Dates of certificates are not looked at
 //! (D30): the hardware signs for years, and it is the minimum of the firmware's version that revokes.
 
 mod bytes;
 mod check;
+pub mod cvm;
+pub mod did;
 mod rejection;
 pub mod snp;
 mod trail;
+pub mod uvm;
 
 pub use check::Check;
 pub use rejection::{Rejection, Result};

@@ -1,5 +1,7 @@
 //! COSE_Sign1 (RFC 9052): what members sign and what the service signs.
 
+mod foreign;
+
 use coset::{
     CoseSign1, CoseSign1Builder, HeaderBuilder, Label, RegisteredLabelWithPrivate, TaggedCborSerializable,
     cbor::value::Value, iana,
