@@ -68,6 +68,11 @@ impl PublicKey {
         parsed.map(|_| ()).map_err(|_| CryptoError::key("public key", "a point that is not on its curve"))
     }
 
+    /// The uncompressed point (SEC 1).
+    pub(crate) fn point(&self) -> &[u8] {
+        &self.point
+    }
+
     /// SubjectPublicKeyInfo DER.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crypto::{Certificate, certificates_from_pem, wrap::check_encryption_key};
+use crypto::{Certificate, SignatureKind, certificates_from_pem, verifies, wrap::check_encryption_key};
 use rquickjs::{Function, Module, Value};
 
 use super::{
@@ -40,6 +40,16 @@ pub(super) fn is_chain(chain: &str, trusted: &str) -> bool {
 /// Whether `pem` is a public key that recovery shares can be wrapped for.
 pub(super) fn is_encryption_key(pem: &str) -> bool {
     check_encryption_key(pem).is_ok()
+}
+
+/// Whether a signature with SHA-256 verifies, for a scheme under the name that scripts use.
+pub(super) fn is_signature(scheme: &str, key: &str, signature: &[u8], message: &[u8]) -> Result<bool, String> {
+    let kind = match scheme {
+        "RSA-PSS" => SignatureKind::RsaPss,
+        "ECDSA" => SignatureKind::Ecdsa,
+        _ => SignatureKind::EdDsa,
+    };
+    verifies(kind, key, message, signature).map_err(|why| format!("Failed to verify signature: {why}"))
 }
 
 /// Checks that `text` can serve as a constitution, in an interpreter of its own so that it cannot touch this one.

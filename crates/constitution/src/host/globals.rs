@@ -7,7 +7,7 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, Value, con
 use crate::{CertificateRequest, Context, Effect, RuntimeLimits};
 
 use super::{
-    facts,
+    facts, jwk,
     session::{Session, State},
     tables::{Refusal, Tables},
     tcb::TcbPolicy,
@@ -130,6 +130,7 @@ fn install_facts<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
             policy.map_err(|text| Exception::throw_message(&ctx, &text))?.to_object(&ctx)
         }),
     )?;
+    install_keys(host)?;
     host.set("isBundle", Func::from(|pem: String| facts::is_bundle(&pem)))?;
     host.set("isChain", Func::from(|chain: String, trusted: String| facts::is_chain(&chain, &trusted)))?;
     host.set("isEncryptionKey", Func::from(|pem: String| facts::is_encryption_key(&pem)))?;
@@ -142,6 +143,29 @@ fn install_facts<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
                 return Err(too_early(&ctx, "ccf.gov"));
             }
             facts::check_constitution(&text, now_ms, deadline).map_err(|text| Exception::throw_message(&ctx, &text))
+        }),
+    )
+}
+
+fn install_keys<'js>(host: &Object<'js>) -> Result<()> {
+    let throw = |ctx: &Ctx<'js>, text: String| Exception::throw_message(ctx, &text);
+    host.set(
+        "pemToJwk",
+        Func::from(move |ctx: Ctx<'js>, kty: String, pem: String, kid: Value<'js>| {
+            let kid = if kid.is_undefined() { None } else { Some(kid.get::<String>()?) };
+            jwk::from_pem(&kty, &pem, kid).map_err(|text| throw(&ctx, format!("Failed to convert pem to jwk: {text}")))
+        }),
+    )?;
+    host.set(
+        "jwkToPem",
+        Func::from(move |ctx: Ctx<'js>, kty: String, jwk: String| {
+            jwk::to_pem(&kty, &jwk).map_err(|text| throw(&ctx, format!("Failed to convert jwk to pem: {text}")))
+        }),
+    )?;
+    host.set(
+        "verify",
+        Func::from(move |ctx: Ctx<'js>, scheme: String, key: String, signature: String, message: String| {
+            facts::is_signature(&scheme, &key, &bytes(&signature), &bytes(&message)).map_err(|text| throw(&ctx, text))
         }),
     )
 }

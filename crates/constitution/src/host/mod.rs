@@ -3,6 +3,7 @@
 mod confine;
 mod facts;
 mod globals;
+mod jwk;
 mod pipe;
 mod random;
 mod script;

@@ -98,6 +98,52 @@
     get: (_, name) => (typeof name === "string" ? new KvMap(name) : undefined),
   });
 
+  // ---- Keys and signatures ----
+
+  const pemToJwk = (kty) => (pem, kid) => parse(host.pemToJwk(kty, text(pem), kid === undefined ? kid : text(kid)));
+  const jwkToPem = (kty) => (jwk) => host.jwkToPem(kty, text(stringify(jwk)));
+
+  // Over SHA-256. The result is false only where key, scheme and parameters make sense.
+  function verifySignature(algorithm, key, signature, data) {
+    const { name, hash, saltLength } = algorithm;
+    if (name !== "RSA-PSS" && name !== "ECDSA" && name !== "EdDSA") {
+      throw new RangeError("Unsupported signing algorithm, supported: RSA-PSS, ECDSA, EdDSA");
+    }
+    if (name !== "EdDSA" && hash !== "SHA-256") {
+      throw new RangeError("Unsupported hash algorithm, supported: SHA-256");
+    }
+    if (name === "RSA-PSS" && saltLength !== 32) {
+      throw new RangeError("Unsupported salt length, supported: 32 (say so with saltLength)");
+    }
+    return host.verify(name, text(key), bytes(signature), bytes(data));
+  }
+
+  const makesKeys = ["generateAesKey", "generateRsaKeyPair", "generateEcdsaKeyPair", "generateEddsaKeyPair"];
+  const usesSecrets = ["sign", "wrapKey", "unwrapKey"];
+  const convertsSecrets = ["pemToJwk", "rsaPemToJwk", "eddsaPemToJwk", "jwkToPem", "rsaJwkToPem", "eddsaJwkToPem"];
+
+  function leftOut(name) {
+    return () => {
+      throw new Error(
+        `ccf.crypto.${name} is left out: a decision is computed again from the ledger, which has no secrets for scripts`,
+      );
+    };
+  }
+
+  // ---- Settings of a runtime that is always the same ----
+
+  function setting() {
+    let current = false;
+    return (value) => {
+      if (typeof value !== "boolean") {
+        throw new TypeError("Argument must be a boolean");
+      }
+      const previous = current;
+      current = value;
+      return previous;
+    };
+  }
+
   // ---- The ccf object ----
 
   const ccf = {
@@ -107,6 +153,9 @@
     jsonCompatibleToBuf: (value) => host.strToBuf(text(stringify(value))),
     bufToJsonCompatible: (buffer) => parse(host.bufToStr(bytes(buffer))),
     pemToId: (pem) => host.pemToId(text(pem)),
+    // Time is that of the request whatever is set, and nothing is measured.
+    enableUntrustedDateTime: setting(),
+    enableMetricsLogging: setting(),
     tcbHexToPolicy: (cpuid, version) => host.tcbPolicy(text(cpuid), text(version)),
     crypto: {
       digest(algorithm, buffer) {
@@ -118,6 +167,13 @@
       isValidX509CertBundle: (pem) => typeof pem === "string" && host.isBundle(pem),
       isValidX509CertChain: (chain, trusted) =>
         typeof chain === "string" && typeof trusted === "string" && host.isChain(chain, trusted),
+      verifySignature,
+      pubPemToJwk: pemToJwk("EC"),
+      pubRsaPemToJwk: pemToJwk("RSA"),
+      pubEddsaPemToJwk: pemToJwk("OKP"),
+      pubJwkToPem: jwkToPem("EC"),
+      pubRsaJwkToPem: jwkToPem("RSA"),
+      pubEddsaJwkToPem: jwkToPem("OKP"),
     },
     gov: {
       validateConstitution: (value) => host.validateConstitution(text(value)),
@@ -125,6 +181,10 @@
       maximumRuntimeOptions: freeze(host.most),
     },
   };
+
+  for (const name of [...makesKeys, ...usesSecrets, ...convertsSecrets]) {
+    ccf.crypto[name] = leftOut(name);
+  }
 
   if (host.applies) {
     const secrets = "public:ccf.internal.historical_encrypted_ledger_secret";
