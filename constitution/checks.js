@@ -8,7 +8,7 @@
 // value that is missing.
 function checkType(value, type, field) {
   const optional = type.endsWith("?");
-  if (optional && (value === undefined || value === null)) {
+  if (optional && !isGiven(value)) {
     return;
   }
   const wanted = optional ? type.slice(0, -1) : type;
@@ -21,7 +21,12 @@ function checkType(value, type, field) {
   }
 }
 
-// The number, if there is one, lies between the bounds; both are allowed.
+// An argument that is null counts as one that is missing.
+function isGiven(value) {
+  return value !== undefined && value !== null;
+}
+
+// The number, if there is one, lies between the bounds; both are allowed, and either may be left out.
 function checkBounds(value, least, most, field) {
   check(!(value < least), `${field} must be greater than ${least}`);
   check(!(value > most), `${field} must be lower than ${most}`);
@@ -32,11 +37,22 @@ function checkChoice(value, choices, field) {
   check(choices.includes(value), `${field} must be one of ${choices}`);
 }
 
-// The value can be the identifier of a member, a user or a node.
+// The value can be the identifier of a member, a user or a node: the hexadecimal digest of a certificate or key.
 function checkIdentifier(value, field) {
   checkType(value, "string", field);
-  check(value.length === 64, `${field} must contain exactly 64 characters`);
+  checkHex(value, 64, field);
+}
+
+// The text has so many hexadecimal characters.
+function checkHex(value, length, field) {
+  check(value.length === length, `${field} must contain exactly ${length} characters`);
   check(/^[0-9a-fA-F]*$/.test(value), `${field} contains non-hexadecimal character`);
+}
+
+// The text has so many hexadecimal characters, in lower case: it is compared with what the evidence of a node shows.
+function checkLowerHex(value, length, field) {
+  checkHex(value, length, field);
+  check(value === value.toLowerCase(), `${field} must be in lower case`);
 }
 
 // The value is one or more certificates.
@@ -54,7 +70,7 @@ function checkCarriesData(value, field) {
 
 // The action is proposed without arguments.
 function checkNoArguments(args) {
-  check(args === undefined || args === null, `Proposal does not accept any argument, found "${args}"`);
+  check(!isGiven(args), `Proposal does not accept any argument, found "${args}"`);
 }
 
 function check(holds, otherwise) {

@@ -46,8 +46,8 @@ function forEachRecord(name, visit) {
   tableOf(name).forEach((bytes, key) => visit(ccf.bufToStr(key), ccf.bufToJsonCompatible(bytes)));
 }
 
-// Visits each proposal that is open, with its record. Resolved proposals stay in the ledger for good, so the service keeps
-// a list of those that are open; what a proposal is, its record says.
+// Visits each proposal that is open, with its record. Resolved proposals stay in the ledger for good, so the service
+// keeps a list of those that are open; what a proposal is, its record says.
 function forEachOpenProposal(visit) {
   ccf.kv["public:ccf.internal.cgs_open_proposals"].forEach((_, key) => {
     const id = ccf.bufToStr(key);

@@ -11,6 +11,7 @@ const ACCEPTED = "Accepted";
 const REJECTED = "Rejected";
 const OPEN = "Open";
 
+// Rule 1, what an operator does alone, has a file of its own.
 const RULES = [
   operatorActsAlone,
   anyoneCanVeto,
@@ -37,114 +38,6 @@ export function resolve(proposal, proposerId, votes, proposalId) {
     }
   }
   return OPEN;
-}
-
-// ---- Rule 1: what an operator does alone ----
-
-// An operator proposes nothing but actions that it may take alone.
-function operatorActsAlone(matter) {
-  if (!isOperator(matter.proposer)) {
-    return undefined;
-  }
-  const formed = isConsortiumFormed();
-  const allowed = (action) => (formed ? operatorMayTighten(action) : operatorMayPrepare(action));
-  return matter.actions.length > 0 && matter.actions.every(allowed) ? ACCEPTED : undefined;
-}
-
-// Until the consortium is formed, an operator prepares the service for it.
-const PREPARATIONS = [
-  "add_snp_uvm_endorsement",
-  "remove_ca_cert_bundle",
-  "remove_jwt_issuer",
-  "remove_node",
-  "remove_snp_minimum_tcb_version",
-  "remove_snp_uvm_endorsement",
-  "set_ca_cert_bundle",
-  "set_jwt_issuer",
-  "set_node_certificate_validity",
-  "set_node_data",
-  "set_service_certificate_validity",
-  "set_recovery_threshold",
-  "set_snp_minimum_tcb_version_hex",
-  "transition_node_to_trusted",
-  "transition_service_to_open",
-  "trigger_ledger_chunk",
-  "trigger_snapshot",
-];
-
-function operatorMayPrepare(action) {
-  if (action.name === "set_member") {
-    return isOperator(action.args);
-  }
-  return PREPARATIONS.includes(action.name) || isRemovalOfOperator(action);
-}
-
-function isRemovalOfOperator({ name, args }) {
-  return name === "remove_member" && isOperator(readRecord("members.info", args.member_id));
-}
-
-// From then on it keeps the service running and may make it stricter, never laxer: who is trusted, with what and by how
-// many, is for the counted members to decide.
-const UPKEEP = [
-  "remove_ca_cert_bundle",
-  "remove_jwt_issuer",
-  "remove_node",
-  "remove_snp_uvm_endorsement",
-  "set_node_certificate_validity",
-  "set_node_data",
-  "set_service_certificate_validity",
-  "transition_node_to_trusted",
-  "transition_service_to_open",
-  "trigger_ledger_chunk",
-  "trigger_snapshot",
-];
-
-function operatorMayTighten(action) {
-  switch (action.name) {
-    case "set_recovery_threshold":
-      return keepsRecoveryThreshold(action.args);
-    case "add_snp_uvm_endorsement":
-      return keepsUvmEndorsement(action.args);
-    case "set_snp_minimum_tcb_version_hex":
-      return keepsMinimumTcb(action.args);
-    default:
-      return UPKEEP.includes(action.name) || isRemovalOfOperator(action);
-  }
-}
-
-// The threshold does not fall.
-function keepsRecoveryThreshold({ recovery_threshold }) {
-  return recovery_threshold >= (serviceConfiguration().recovery_threshold ?? 1);
-}
-
-// The issuer and its feed are trusted already, and the version does not fall.
-function keepsUvmEndorsement({ did, feed, svn }) {
-  const feeds = readRecord("nodes.snp.uvm_endorsements", did) ?? {};
-  return Object.hasOwn(feeds, feed) && isNotBelow(svn, feeds[feed].svn);
-}
-
-function isNotBelow(version, minimum) {
-  return isNumeral(version) && isNumeral(minimum) && BigInt(version) >= BigInt(minimum);
-}
-
-function isNumeral(text) {
-  return /^[0-9]+$/.test(String(text));
-}
-
-// The processor is admitted already, and no component of its version falls. Each byte of the version is a component.
-function keepsMinimumTcb({ cpuid, tcb_version }) {
-  const minimum = readRecord("nodes.snp.tcb_versions", cpuid)?.hexstring;
-  return isTcbVersion(minimum) && isTcbVersion(tcb_version) && isNoByteBelow(tcb_version, minimum);
-}
-
-function isTcbVersion(text) {
-  return typeof text === "string" && /^[0-9a-fA-F]{16}$/.test(text);
-}
-
-function isNoByteBelow(version, minimum) {
-  const bytes = (text) => text.match(/../g).map((byte) => parseInt(byte, 16));
-  const least = bytes(minimum);
-  return bytes(version).every((byte, at) => byte >= least[at]);
 }
 
 // ---- Rule 2: the veto ----

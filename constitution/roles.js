@@ -52,28 +52,3 @@ function rememberConsortium() {
     writeRecord("cgs_consortium", ONLY, { formed: true });
   }
 }
-
-// How many active members can help to recover the service. Participants hold a share each, an owner needs no other.
-function countRecoveryMembers() {
-  const count = { participants: 0, owners: 0 };
-  forEachRecord("members.info", (id, member) => {
-    const role = activeRecoveryRole(id, member);
-    count.participants += role === "Participant" ? 1 : 0;
-    count.owners += role === "Owner" ? 1 : 0;
-  });
-  return count;
-}
-
-function activeRecoveryRole(id, member) {
-  const able = member.status === "Active" && hasRecord("members.encryption_public_keys", id);
-  return able ? (member.recovery_role ?? "Participant") : "NonParticipant";
-}
-
-// The service stays recoverable: as many participants as the threshold asks for, or an owner where there are none.
-function checkRecoverable(count, threshold) {
-  const { participants, owners } = count;
-  check(
-    participants >= threshold || (participants === 0 && owners > 0),
-    `The number of active recovery members (${participants}) would be less than the recovery threshold (${threshold})`,
-  );
-}

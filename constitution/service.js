@@ -2,27 +2,6 @@
 // The service
 // ---------------------------------------------------------------------------------------------------------------------
 
-// The constitution itself. Whatever replaces it must load and still have the three functions that governance calls. It
-// is kept exactly as it was voted. Other open proposals end: they were made under the old rules.
-const setConstitution = {
-  validate(args) {
-    checkType(args.constitution, "string", "constitution");
-    ccf.gov.validateConstitution(args.constitution);
-  },
-  apply(args, proposalId) {
-    writeRecord("constitution", ONLY, args.constitution);
-    dropOtherProposals(proposalId);
-  },
-};
-
-function dropOtherProposals(proposalId) {
-  forEachOpenProposal((id, proposal) => {
-    if (id !== proposalId) {
-      writeRecord("proposals_info", id, { ...proposal, state: "Dropped" });
-    }
-  });
-}
-
 // Opening the service lets the application answer. The certificates pin which service is meant: the next one always,
 // and after a disaster also the one whose ledger is being recovered.
 const transitionServiceToOpen = {
@@ -30,7 +9,7 @@ const transitionServiceToOpen = {
     checkType(args.next_service_identity, "string", "next service identity (PEM certificate)");
     checkCertificates(args.next_service_identity, "next_service_identity");
     checkType(args.previous_service_identity, "string?", "previous service identity (PEM certificate)");
-    if (args.previous_service_identity !== undefined && args.previous_service_identity !== null) {
+    if (isGiven(args.previous_service_identity)) {
       checkCertificates(args.previous_service_identity, "previous_service_identity");
     }
   },
@@ -43,7 +22,7 @@ const transitionServiceToOpen = {
     );
     if (service.status === "Opening") {
       check(previous === undefined, "Opening a new network must not name a previous service identity");
-      checkRecoverable(countRecoveryMembers(), serviceConfiguration().recovery_threshold ?? 1);
+      checkRecoverable(countRecoveryMembers(), recoveryThreshold());
     }
     if (service.status === "Recovering") {
       check(previous !== undefined, "Opening a recovering network requires the previous service identity as well");
@@ -70,17 +49,7 @@ const assertServiceIdentity = {
   apply() {},
 };
 
-// How many recovery shares it takes to recover the service.
-const setRecoveryThreshold = {
-  validate(args) {
-    checkType(args.recovery_threshold, "integer", "threshold");
-    checkBounds(args.recovery_threshold, 1, 254, "threshold");
-  },
-  apply(args) {
-    changeConfiguration({ recovery_threshold: args.recovery_threshold });
-  },
-};
-
+// Only these settings can be changed; the others were fixed when the service was founded.
 const CONFIGURABLE = ["reconfiguration_type", "recovery_threshold", "recent_cose_proposals_window_size"];
 
 const setServiceConfiguration = {
@@ -101,26 +70,17 @@ const setServiceConfiguration = {
   },
 };
 
-// Changes what is given and keeps the rest. Another threshold needs other shares, so it waits for a service that is
-// not being recovered, and an open service must have enough members to hold them.
+// Changes what is given and keeps the rest.
 function changeConfiguration(changes) {
   const current = serviceConfiguration();
   const threshold = changes.recovery_threshold ?? current.recovery_threshold;
   if (threshold !== current.recovery_threshold) {
-    const { status } = serviceInfo();
-    check(
-      status !== "WaitingForRecoveryShares",
-      "The recovery threshold cannot be changed while the service waits for recovery shares",
-    );
-    if (status === "Open") {
-      checkRecoverable(countRecoveryMembers(), threshold);
-      ccf.node.triggerRecoverySharesRefresh();
-    }
+    prepareThreshold(threshold);
   }
   writeRecord("service.config", ONLY, { ...current, ...changes });
 }
 
-// The limits of scripts. The service raises its own limits to these but never lowers them.
+// The limits of scripts. The service raises its own limits to these but never lowers them, and not beyond a maximum.
 const setJsRuntimeOptions = {
   validate(args) {
     checkType(args.max_heap_bytes, "integer", "max_heap_bytes");
@@ -129,12 +89,16 @@ const setJsRuntimeOptions = {
     checkType(args.log_exception_details, "boolean?", "log_exception_details");
     checkType(args.return_exception_details, "boolean?", "return_exception_details");
     checkType(args.max_cached_interpreters, "integer?", "max_cached_interpreters");
+    for (const [name, most] of Object.entries(ccf.gov.maximumRuntimeOptions)) {
+      checkBounds(args[name], undefined, most, name);
+    }
   },
   apply(args) {
     writeRecord("js_runtime_options", ONLY, args);
   },
 };
 
+// The current file of the ledger ends, and another begins.
 const triggerLedgerChunk = {
   validate: checkNoArguments,
   apply() {
@@ -142,6 +106,7 @@ const triggerLedgerChunk = {
   },
 };
 
+// A copy of the state is written, from which nodes start faster.
 const triggerSnapshot = {
   validate: checkNoArguments,
   apply() {
@@ -149,41 +114,20 @@ const triggerSnapshot = {
   },
 };
 
-// The application is part of the node that the members attest, so no vote can put another one beside it. Members change
-// it by admitting another node: add_snp_host_data, add_snp_measurement, add_snp_uvm_endorsement.
-const noApplicationByVote = {
-  validate() {
-    throw new Error(
-      "the application is built into the attested node and cannot be changed by a proposal; " +
-        "admit a node that runs another one instead",
-    );
-  },
-  apply() {
-    this.validate();
-  },
-};
+// Certificates of this service are not obtained from a public authority, so there are none to refresh.
+const triggerAcmeRefresh = notAvailable(
+  "the service does not obtain certificates by ACME, so there is nothing to refresh; " +
+    "its own are renewed by set_service_certificate_validity and set_node_certificate_validity",
+);
 
-// What clients and operators may switch on for the whole consortium. An option that is not listed does not exist.
-const CGS_OPTIONS = [
-  "autoapprove-constitution-proposal",
-  "autoapprove-jsapp-proposal",
-  "autoapprove-deploymentspec-proposal",
-  "autoapprove-deploymentinfo-proposal",
-  "autoapprove-cleanroompolicy-proposal",
-];
-
-const setCgsRuntimeOptions = {
-  validate(args) {
-    checkType(args.option, "string", "option");
-    checkType(args.status, "string", "status");
-    check(CGS_OPTIONS.includes(args.option), `The option '${args.option}' is not an allowed option`);
-    check(["enabled", "disabled"].includes(args.status), `The value '${args.status}' is not supported`);
-  },
-  apply(args) {
-    writeRecord("cgs_runtime_options", args.option, { status: args.status });
-  },
-};
-
-function isOptionEnabled(option) {
-  return readRecord("cgs_runtime_options", option)?.status === "enabled";
+// An action of other services that this one does not have, and why.
+function notAvailable(why) {
+  return {
+    validate() {
+      throw new Error(why);
+    },
+    apply() {
+      throw new Error(why);
+    },
+  };
 }

@@ -202,8 +202,18 @@ fn options_and_limits_are_recorded() {
         consortium.get_only("service.config"),
         json!({"recovery_threshold": 1, "recent_cose_proposals_window_size": 7})
     );
-    let triggers = json!([{"name": "trigger_ledger_chunk"}, {"name": "trigger_snapshot"}]);
-    assert_eq!(consortium.apply(&triggers).unwrap().effects, [Effect::ChunkLedger, Effect::Snapshot]);
+}
+
+#[test]
+fn what_only_the_service_can_do_is_asked_for() {
+    let (mut consortium, _) = consortium();
+    let triggers =
+        ["trigger_ledger_chunk", "trigger_snapshot", "trigger_ledger_rekey", "trigger_recovery_shares_refresh"];
+    let actions: Vec<_> = triggers.iter().map(|name| json!({"name": name})).collect();
+    assert_eq!(
+        consortium.apply(&json!(actions)).unwrap().effects,
+        [Effect::ChunkLedger, Effect::Snapshot, Effect::RekeyLedger, Effect::RefreshRecoveryShares]
+    );
 }
 
 #[test]

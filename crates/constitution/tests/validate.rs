@@ -152,6 +152,18 @@ fn wrong_arguments_are_named() {
         ),
         ("trigger_snapshot", json!("x"), "Error: Proposal does not accept any argument, found \"x\""),
         ("set_js_runtime_options", json!({"max_heap_bytes": "x"}), "Error: max_heap_bytes must be an integer"),
+        (
+            "set_js_runtime_options",
+            json!({"max_heap_bytes": 1, "max_stack_bytes": 1, "max_execution_time_ms": 5001}),
+            "Error: max_execution_time_ms must be lower than 5000",
+        ),
+        (
+            "set_js_runtime_options",
+            json!({"max_heap_bytes": 268_435_457, "max_stack_bytes": 1, "max_execution_time_ms": 1}),
+            "Error: max_heap_bytes must be lower than 268435456",
+        ),
+        ("trigger_ledger_rekey", json!({}), "Error: Proposal does not accept any argument, found \"[object Object]\""),
+        ("trigger_recovery_shares_refresh", json!(1), "Error: Proposal does not accept any argument, found \"1\""),
     ];
     for (name, args, expected) in cases {
         assert_eq!(consortium.fault(name, args.clone()).as_deref(), Some(expected), "{name} {args}");
@@ -227,6 +239,15 @@ fn d02_applications_are_refused() {
     for name in ["set_js_app", "remove_js_app", "refresh_js_app_bytecode_cache"] {
         let fault = consortium.fault(name, json!({"bundle": {}})).unwrap();
         assert!(fault.starts_with("Error: the application is built into the attested node"), "{fault}");
+    }
+}
+
+#[test]
+fn what_the_service_does_not_have_is_refused() {
+    let (mut consortium, _) = consortium();
+    for args in [json!({}), json!({"interfaces": ["x"]}), Value::Null] {
+        let fault = consortium.fault("trigger_acme_refresh", args).unwrap();
+        assert!(fault.starts_with("Error: the service does not obtain certificates by ACME"), "{fault}");
     }
 }
 

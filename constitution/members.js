@@ -1,5 +1,5 @@
 // ---------------------------------------------------------------------------------------------------------------------
-// Members and users
+// Members
 // ---------------------------------------------------------------------------------------------------------------------
 
 const RECOVERY_ROLES = ["NonParticipant", "Participant", "Owner"];
@@ -10,7 +10,7 @@ const setMember = {
   validate(args) {
     checkCertificates(args.cert, "cert");
     checkType(args.member_data, "object?", "member_data");
-    const hasKey = args.encryption_pub_key !== undefined && args.encryption_pub_key !== null;
+    const hasKey = isGiven(args.encryption_pub_key);
     if (hasKey) {
       checkType(args.encryption_pub_key, "string", "encryption_pub_key");
       check(
@@ -18,7 +18,7 @@ const setMember = {
         "encryption_pub_key must be an RSA public key in PEM format",
       );
     }
-    if (args.recovery_role !== undefined && args.recovery_role !== null) {
+    if (isGiven(args.recovery_role)) {
       checkChoice(args.recovery_role, RECOVERY_ROLES, "recovery_role");
       check(
         hasKey || args.recovery_role === "NonParticipant",
@@ -67,7 +67,7 @@ const removeMember = {
     }
     removeRecord("history", id);
     if (role !== "NonParticipant") {
-      checkRecoverable(countRecoveryMembers(), serviceConfiguration().recovery_threshold ?? 1);
+      checkRecoverable(countRecoveryMembers(), recoveryThreshold());
       if (serviceInfo().status === "Open") {
         ccf.node.triggerLedgerRekey();
       }
@@ -88,44 +88,3 @@ const setMemberData = {
     writeRecord("members.info", args.member_id, member);
   },
 };
-
-const setUser = {
-  validate(args) {
-    checkCertificates(args.cert, "cert");
-    checkType(args.user_data, "object?", "user_data");
-  },
-  apply(args) {
-    const id = ccf.pemToId(args.cert);
-    writeText("users.certs", id, args.cert);
-    setUserRecord(id, args.user_data);
-  },
-};
-
-const removeUser = {
-  validate(args) {
-    checkIdentifier(args.user_id, "user_id");
-  },
-  apply(args) {
-    removeRecord("users.certs", args.user_id);
-    removeRecord("users.info", args.user_id);
-  },
-};
-
-const setUserData = {
-  validate(args) {
-    checkIdentifier(args.user_id, "user_id");
-    checkType(args.user_data, "object?", "user_data");
-  },
-  apply(args) {
-    setUserRecord(args.user_id, args.user_data);
-  },
-};
-
-// A user without data has no record beside its certificate.
-function setUserRecord(id, data) {
-  if (data === undefined || data === null) {
-    removeRecord("users.info", id);
-  } else {
-    writeRecord("users.info", id, { user_data: data });
-  }
-}
