@@ -37,6 +37,14 @@ pub enum ConsortiumError {
     /// An effect that this version does not have.
     #[error("{0} is not available in this version")]
     NotAvailable(&'static str),
+    /// A set of keys of an issuer of tokens cannot be taken.
+    #[error("the keys of issuer {issuer} cannot be set: {why}")]
+    Jwks {
+        /// The issuer.
+        issuer: String,
+        /// The member of the set that is wrong, and why.
+        why: String,
+    },
     /// Recovery shares cannot be issued.
     #[error("Failed to issue recovery shares: {0}")]
     Shares(String),

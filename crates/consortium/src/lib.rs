@@ -15,6 +15,7 @@ mod error;
 pub mod genesis;
 mod ids;
 mod json;
+pub mod jwt;
 pub mod members;
 pub mod nodes;
 pub mod policies;
