@@ -3,9 +3,10 @@
 //! The policies of a route are tried in order, and the first that succeeds counts. What a caller may do is for the
 //! handlers to decide. Signed requests are authenticated where they are decided (`consortium::envelope`).
 
-mod jwt;
+pub mod jwt;
 
 use api::{ApiError, Caller, CallerPolicy, ErrorDetail};
+use bytes::Bytes;
 use http::HeaderMap;
 use kv::{State, Tx};
 use ledger::tables;
@@ -36,21 +37,31 @@ pub struct Credentials<'a> {
     pub headers: &'a HeaderMap,
 }
 
-/// Where members and users are looked up.
+/// Where members, users and the keys of issuers are looked up.
 pub trait Registry {
     /// Whether a table has a key.
     fn has(&mut self, table: &'static str, key: &str) -> bool;
+    /// The value of a key.
+    fn get(&mut self, table: &'static str, key: &[u8]) -> Option<Bytes>;
 }
 
 impl Registry for Tx {
     fn has(&mut self, table: &'static str, key: &str) -> bool {
         Self::has(self, table, key.as_bytes())
     }
+
+    fn get(&mut self, table: &'static str, key: &[u8]) -> Option<Bytes> {
+        Self::get(self, table, key)
+    }
 }
 
 impl Registry for &State {
     fn has(&mut self, table: &'static str, key: &str) -> bool {
-        self.get(table, key.as_bytes()).is_some()
+        State::get(self, table, key.as_bytes()).is_some()
+    }
+
+    fn get(&mut self, table: &'static str, key: &[u8]) -> Option<Bytes> {
+        State::get(self, table, key).map(|versioned| versioned.value.clone())
     }
 }
 
@@ -104,7 +115,7 @@ impl Policy {
     fn check(self, credentials: &Credentials<'_>, registry: &mut impl Registry) -> Result<Caller, String> {
         match self {
             Self::NoAuth => Ok(Caller::anonymous()),
-            Self::Jwt => Err(jwt::refusal(credentials.headers)),
+            Self::Jwt => jwt::check(credentials.headers, registry, now()).map(Caller::with_token),
             Self::MemberCert => match credentials.certificate {
                 None => Err("No caller member certificate".into()),
                 Some(certificate) if registry.has(tables::MEMBERS_CERTS, &certificate.id) => {

@@ -84,6 +84,8 @@ pub struct Config {
     pub output_files: OutputFiles,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// How often the keys of token issuers are fetched (`jwt.key_refresh_interval`).
+    pub jwt_key_refresh_interval: Duration,
     /// How long a session may be idle.
     pub idle_connection_timeout: Duration,
     /// Threads that serve requests; 0 means one per processor.
@@ -198,6 +200,7 @@ impl Config {
             ledger,
             output_files: fields.section("output_files", OutputFiles::read)?,
             log_format: fields.section("logging", LogFormat::read)?,
+            jwt_key_refresh_interval: fields.section("jwt", jwt_key_refresh_interval)?,
             idle_connection_timeout: idle_timeout(&mut fields)?,
             worker_threads: usize::try_from(fields.number("worker_threads", 0, 1024)?.unwrap_or(0)).unwrap_or(0),
             ignore_first_sigterm: fields.flag("ignore_first_sigterm")?.unwrap_or(false),
@@ -213,7 +216,7 @@ impl Config {
 
 /// What CCF can tune and what has no counterpart here.
 fn ignore_tuning(fields: &mut Fields<'_>) -> Result<(), ConfigError> {
-    const SECTIONS: [(&str, &[&str], &str); 5] = [
+    const SECTIONS: [(&str, &[&str], &str); 4] = [
         ("ledger_signatures", &["tx_count", "delay"], "every batch carries its signature"),
         (
             "consensus",
@@ -221,7 +224,6 @@ fn ignore_tuning(fields: &mut Fields<'_>) -> Result<(), ConfigError> {
             "a service has one node, and what it answers is committed",
         ),
         ("snapshots", &["directory", "tx_count", "read_only_directory"], "no snapshots are taken yet"),
-        ("jwt", &["key_refresh_interval"], "keys of token issuers are not fetched"),
         ("memory", &["circuit_size", "max_msg_size", "max_fragment_size"], "there is no ring buffer"),
     ];
     for (section, members, why) in SECTIONS {
@@ -247,6 +249,15 @@ fn idle_timeout(fields: &mut Fields<'_>) -> Result<Duration, ConfigError> {
         return Err(fields.wrong("idle_connection_timeout", "must be from 1s to 24h"));
     }
     Ok(timeout)
+}
+
+fn jwt_key_refresh_interval(mut fields: Fields<'_>) -> Result<Duration, ConfigError> {
+    let interval = fields.duration("key_refresh_interval")?.unwrap_or(Duration::from_secs(1800));
+    if interval < Duration::from_secs(1) || interval > Duration::from_secs(86_400) {
+        return Err(fields.wrong("key_refresh_interval", "must be from 1s to 24h"));
+    }
+    fields.finish()?;
+    Ok(interval)
 }
 
 fn state_directory(mut fields: Fields<'_>, ledger: &Path) -> Result<PathBuf, ConfigError> {

@@ -17,6 +17,7 @@ pub mod governance;
 pub mod http;
 pub mod info;
 pub mod inside;
+pub mod jwt_refresh;
 mod life;
 mod node_api;
 pub mod openapi;

@@ -15,7 +15,7 @@ pub(crate) use self::{
     evidence::{attestations, quote_self, quotes},
     ledger::{proposal_history, receipt},
     network::{config, consensus, network, node, node_primary, node_self, nodes, removable_nodes},
-    process::{memory, metrics, self_signed_certificate, state, version},
+    process::{jwt_refresh, memory, metrics, self_signed_certificate, state, version},
     transactions::{commit, transaction, transaction_commit, tx},
 };
 use crate::{

@@ -10,6 +10,7 @@ use crate::{
     commit::{Answer, Committer},
     governance::{self, Governance},
     info::NodeInfo,
+    jwt_refresh,
 };
 
 /// What the front door can ask for. Clones are the same service.
@@ -22,11 +23,13 @@ struct Inner {
     committer: Committer,
     node: NodeInfo,
     governance: Governance,
+    jwt_refresh: jwt_refresh::Counters,
 }
 
 impl Service {
     pub(crate) fn new(committer: Committer, node: NodeInfo, governance: Governance) -> Self {
-        Self { inner: Arc::new(Inner { committer, node, governance }) }
+        let jwt_refresh = jwt_refresh::Counters::default();
+        Self { inner: Arc::new(Inner { committer, node, governance, jwt_refresh }) }
     }
 
     /// The committed state. Never waits.
@@ -45,6 +48,12 @@ impl Service {
     #[must_use]
     pub fn view(&self) -> u64 {
         self.inner.committer.replica().view()
+    }
+
+    /// How often issuers of tokens were asked for their keys.
+    #[must_use]
+    pub fn jwt_refresh(&self) -> &jwt_refresh::Counters {
+        &self.inner.jwt_refresh
     }
 
     pub(crate) fn replica(&self) -> &Replica {

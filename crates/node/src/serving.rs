@@ -24,6 +24,7 @@ use crate::{
     files,
     front::Front,
     http::{self, Endpoint, Interface},
+    jwt_refresh,
     life::{self, Ready},
     tls,
 };
@@ -63,6 +64,8 @@ async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
     let ready = life::prepare(config.clone(), program).await?;
     let (stop, stopping) = watch::channel(false);
     let mut serving = serve(&config, &ready, listeners, &stopping)?;
+    let refresh = jwt_refresh::run(ready.service.clone(), config.jwt_key_refresh_interval, stopping.clone());
+    serving.spawn(refresh);
     write_addresses(&config)?;
     for interface in &config.network.rpc_interfaces {
         tracing::info!(interface = interface.name, address = interface.address.bind, "serving");

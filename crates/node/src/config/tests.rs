@@ -140,6 +140,16 @@ fn d40_tuning_without_a_counterpart_is_taken_with_a_warning() {
 }
 
 #[test]
+fn keys_of_issuers_are_fetched_every_half_hour_unless_configured() {
+    assert_eq!(Config::parse(&base().to_string()).unwrap().jwt_key_refresh_interval, Duration::from_secs(1800));
+    let config = with("/jwt/key_refresh_interval", json!("2s")).unwrap();
+    assert_eq!((config.jwt_key_refresh_interval, config.warnings.len()), (Duration::from_secs(2), 0));
+    for interval in ["0s", "500ms", "25h"] {
+        assert!(refusal("/jwt/key_refresh_interval", json!(interval)).starts_with("jwt.key_refresh_interval must be"));
+    }
+}
+
+#[test]
 fn other_commands_are_read() {
     let mut config = base();
     config["command"]["type"] = json!("Join");

@@ -68,6 +68,13 @@ fn describe(interface: &Interface) -> Value {
     })
 }
 
+/// `GET /node/jwt_keys/refresh/metrics`
+pub(crate) fn jwt_refresh(inside: &Inside, _: &Input) -> Answered {
+    let counts = inside.service.jwt_refresh().read();
+    let body = json!({ "attempts": counts.attempts, "failures": counts.failures, "successes": counts.successes });
+    tell(json(&body))
+}
+
 /// `GET /node/memory`: what the operating system says of the process; zeros where it says nothing.
 pub(crate) fn memory(_: &Inside, _: &Input) -> Answered {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();

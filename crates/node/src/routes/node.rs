@@ -26,6 +26,8 @@ pub(super) static ROUTES: &[Route] = &[
     json("/consensus", node_api::consensus).says("The state of consensus."),
     json("/config", node_api::config).says("The addresses that nodes reach each other at."),
     json("/metrics", node_api::metrics).says("Sessions by interface."),
+    json("/jwt_keys/refresh/metrics", node_api::jwt_refresh)
+        .says("How often issuers of tokens were asked for their keys."),
     json("/memory", node_api::memory).says("Memory of the process, in bytes."),
     json("/service/configuration", node_api::service_configuration).says("The settings of the service."),
     json("/service/previous_identity", node_api::previous_identity)
