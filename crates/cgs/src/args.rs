@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    completions, context::Global, contract, demo, exit, ledger, login, member, node, profile, proposal, receipt,
-    service,
+    ca_bundle, completions, context::Global, contract, demo, deployment, exit, jwt_issuer, ledger, login, member, node,
+    profile, proposal, receipt, rules, service, user,
 };
 
 const TOUR: &str = "\
@@ -20,6 +20,7 @@ The way to an accepted contract:
   cgs contract propose trial --vote              propose it as it stands
   cgs proposal list                              what awaits my vote comes first
   cgs contract vote trial --accept
+  cgs deployment spec propose trial --file template.json
   cgs receipt get 2.41 --file receipt.json       proof for anybody, offline
 ";
 
@@ -51,6 +52,21 @@ pub(crate) enum Command {
     /// Contracts: draft, propose, vote
     #[command(subcommand)]
     Contract(contract::Verb),
+    /// Deployments of accepted contracts: what, and where
+    #[command(subcommand)]
+    Deployment(deployment::Verb),
+    /// Users with a certificate
+    #[command(subcommand)]
+    User(user::Verb),
+    /// Issuers of tokens that the service takes
+    #[command(subcommand)]
+    JwtIssuer(jwt_issuer::Verb),
+    /// Certificates by which the service recognises the servers of issuers
+    #[command(subcommand)]
+    CaBundle(ca_bundle::Verb),
+    /// The rules: read, compare, replace
+    #[command(subcommand)]
+    Constitution(rules::Verb),
     /// Proposals of any kind
     #[command(subcommand)]
     Proposal(proposal::Verb),

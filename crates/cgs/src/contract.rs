@@ -8,7 +8,12 @@ use std::path::PathBuf;
 
 use client::ContractState;
 
-use crate::{context::Context, data::Source, error::CliError, proposal::Choice};
+use crate::{
+    context::Context,
+    data::Source,
+    error::CliError,
+    proposal::{Choice, Proposing},
+};
 
 /// What can be done with contracts.
 #[derive(Debug, clap::Subcommand)]
@@ -104,9 +109,8 @@ pub(crate) struct ProposeArgs {
     /// Only if it still has this version
     #[arg(long = "version", id = "base", value_name = "VERSION")]
     version: Option<String>,
-    /// Vote for it at once
-    #[arg(long)]
-    vote: bool,
+    #[command(flatten)]
+    proposing: Proposing,
 }
 
 /// Vote on a proposed contract

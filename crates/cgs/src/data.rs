@@ -6,7 +6,7 @@ use std::{
 };
 
 use crypto::Certificate;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::CliError;
 
@@ -30,12 +30,40 @@ impl Source {
         if self.text {
             return Ok(Value::String(text));
         }
-        serde_json::from_str(&text).map_err(|why| {
-            CliError::usage(format!(
-                "{} is not JSON: {why}. Is it meant as plain text? Say --text",
-                self.file.display()
-            ))
-        })
+        parse(&self.file, &text).map_err(|why| CliError::usage(format!("{why}. Is it meant as plain text? Say --text")))
+    }
+}
+
+/// The JSON document in a file, or on standard input for `-`.
+pub(crate) fn json(path: &Path) -> Result<Value, CliError> {
+    parse(path, &text(path)?)
+}
+
+/// The JSON object in a file, or on standard input for `-`.
+pub(crate) fn object(path: &Path) -> Result<Map<String, Value>, CliError> {
+    match json(path)? {
+        Value::Object(object) => Ok(object),
+        other => Err(CliError::usage(format!(
+            "{} must be a JSON object, {{...}}, and is {}",
+            path.display(),
+            kind_of(&other)
+        ))),
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value, CliError> {
+    serde_json::from_str(text).map_err(|why| CliError::usage(format!("{} is not JSON: {why}", path.display())))
+}
+
+/// What a value is, in words.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 

@@ -9,6 +9,11 @@ pub(crate) fn texts(old_name: &str, new_name: &str, old: &str, new: &str) -> Str
     TextDiff::from_lines(old, new).unified_diff().context_radius(3).header(old_name, new_name).to_string()
 }
 
+/// The same without names, for parts of something that has one.
+pub(crate) fn changes(old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new).unified_diff().context_radius(3).to_string()
+}
+
 /// The same for JSON documents, laid out one member a line.
 pub(crate) fn documents(
     old_name: &str,

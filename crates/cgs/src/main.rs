@@ -4,14 +4,18 @@
 //! [`output`] prints it, [`exit`] says how it ended.
 
 mod args;
+mod ca_bundle;
 mod completions;
 mod context;
 mod contract;
 mod data;
 mod demo;
+mod deployment;
 mod diff;
 mod error;
 mod exit;
+mod ids;
+mod jwt_issuer;
 mod ledger;
 mod login;
 mod member;
@@ -21,7 +25,9 @@ mod people;
 mod profile;
 mod proposal;
 mod receipt;
+mod rules;
 mod service;
+mod user;
 
 use std::process::ExitCode;
 
@@ -50,7 +56,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let context = Context::new(cli.global)?;
     match cli.command {
         Command::ScriptHost => Ok(()),
-        Command::Node(args) => node::run(&args, &context),
+        Command::Node(args) if !args.is_online() => node::run(&args, &context),
         Command::Ledger(verb) => ledger::run(&verb, &context),
         Command::Completions(args) => completions::run(&args, Cli::command(), &context),
         Command::Profile(verb) => profile::run(&verb, &context),
@@ -69,9 +75,13 @@ async fn run_online(command: Command, context: &Context) -> Result<(), CliError>
         Command::Proposal(verb) => proposal::run(&verb, context).await,
         Command::Service(verb) => service::run(&verb, context).await,
         Command::Receipt(verb) => receipt::run(&verb, context).await,
+        Command::Node(args) => node::run_online(&args, context).await,
+        Command::Deployment(verb) => deployment::run(&verb, context).await,
+        Command::User(verb) => user::run(&verb, context).await,
+        Command::JwtIssuer(verb) => jwt_issuer::run(&verb, context).await,
+        Command::CaBundle(verb) => ca_bundle::run(&verb, context).await,
+        Command::Constitution(verb) => rules::run(&verb, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
-        Command::ScriptHost | Command::Node(_) | Command::Ledger(_) | Command::Completions(_) | Command::Profile(_) => {
-            Ok(())
-        }
+        Command::ScriptHost | Command::Ledger(_) | Command::Completions(_) | Command::Profile(_) => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod activate;
 mod add;
+mod change;
 mod invite;
 mod keygen;
 mod list;
@@ -20,6 +21,8 @@ pub(crate) enum Verb {
     List,
     Show(list::ShowArgs),
     Add(add::Args),
+    Remove(change::RemoveArgs),
+    SetData(change::SetDataArgs),
     Invite(invite::Args),
     Activate(activate::Args),
 }
@@ -30,6 +33,8 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<(), CliError> 
         Verb::List => list::run(context).await,
         Verb::Show(args) => list::show(args, context).await,
         Verb::Add(args) => add::run(args, context).await,
+        Verb::Remove(args) => change::remove(args, context).await,
+        Verb::SetData(args) => change::set_data(args, context).await,
         Verb::Invite(args) => invite::run(args, context).await,
         Verb::Activate(args) => activate::run(args, context).await,
     }

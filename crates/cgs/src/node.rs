@@ -1,5 +1,6 @@
 //! `cgs node`
 
+mod admin;
 mod init;
 
 use std::{io::IsTerminal, path::PathBuf};
@@ -10,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{context::Context, error::CliError};
 
-/// Run a node, or write the configuration of a new one
+/// Run a node, write the configuration of a new one, or vote on nodes
 ///
 /// The configuration is CCF's node JSON. Started on an empty directory a node founds the
 /// service that the configuration describes; started again on a directory that holds its
@@ -18,6 +19,7 @@ use crate::{context::Context, error::CliError};
 ///
 ///   cgs node init my-service
 ///   cd my-service && cgs node --config node.json
+///   cgs node list
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
@@ -35,6 +37,29 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     Init(init::Args),
+    /// Show the nodes of the service
+    List,
+    Trust(admin::TrustArgs),
+    Remove(admin::RemoveArgs),
+    SetData(admin::SetDataArgs),
+}
+
+impl Args {
+    /// Whether a service is asked. Running a node has a runtime of its own.
+    pub(crate) fn is_online(&self) -> bool {
+        !matches!(self.verb, None | Some(Verb::Init(_)))
+    }
+}
+
+/// Does what needs a service.
+pub(crate) async fn run_online(args: &Args, context: &Context) -> Result<(), CliError> {
+    match &args.verb {
+        None | Some(Verb::Init(_)) => Ok(()),
+        Some(Verb::List) => admin::list(context).await,
+        Some(Verb::Trust(args)) => admin::trust(args, context).await,
+        Some(Verb::Remove(args)) => admin::remove(args, context).await,
+        Some(Verb::SetData(args)) => admin::set_data(args, context).await,
+    }
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), CliError> {

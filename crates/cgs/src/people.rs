@@ -45,17 +45,18 @@ impl People {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn people() -> People {
-        let member = |id: &str, name: &str| Member {
-            id: id.into(),
-            certificate: String::new(),
-            member_data: serde_json::json!({ "identifier": name }),
-            public_encryption_key: None,
-            recovery_role: "NonParticipant".into(),
-            status: "Active".into(),
+    pub(crate) fn people() -> People {
+        let member = |id: &str, name: &str| {
+            let data = json!({ "identifier": name });
+            let member = json!({
+                "memberId": id, "certificate": "", "memberData": data, "recoveryRole": "Participant", "status": "Active",
+            });
+            serde_json::from_value(member).unwrap()
         };
         People::new(vec![member("aaaa1111", "ada"), member("aaaa2222", "birch"), member("bbbb", "birch")])
     }

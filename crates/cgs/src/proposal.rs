@@ -1,10 +1,12 @@
 //! `cgs proposal`
 
+mod create;
+mod effect;
 mod inbox;
 mod outcome;
 mod show;
 
-pub(crate) use outcome::{make, settle};
+pub(crate) use outcome::{Proposing, make, propose, settle};
 
 use std::path::PathBuf;
 
@@ -21,12 +23,11 @@ use crate::{
 pub(crate) enum Verb {
     /// Show all proposals; what awaits my vote comes first
     List,
-    /// Show one proposal: what it would do, and who has voted
-    Show(One),
+    Show(ShowArgs),
     Vote(VoteArgs),
     /// Take back a proposal of mine
     Withdraw(One),
-    Create(CreateArgs),
+    Create(create::Args),
 }
 
 /// Which proposal.
@@ -34,6 +35,23 @@ pub(crate) enum Verb {
 pub(crate) struct One {
     /// The id, or the beginning of it
     id: String,
+}
+
+/// Show one proposal: its text, who has voted, and what it would do
+///
+/// First comes what the proposer signed, action by action. For an open proposal the
+/// service then works out what would happen if it were accepted now: which records would
+/// change and how, what the service would do besides, and whose agreement is missing. The
+/// service could lie about that, the signed text it cannot change: where they differ,
+/// believe the text.
+///
+///   cgs proposal show 4f2a91
+///   cgs proposal show 4f2a91 --output json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    one: One,
 }
 
 /// Vote on a proposal
@@ -96,30 +114,14 @@ fn yes_or_no(yes: bool) -> Ballot {
     if yes { Ballot::Accept } else { Ballot::Reject }
 }
 
-/// Make a proposal from a file
-///
-/// The file is {"actions": [{"name": ..., "args": {...}}]}; what actions there are, the
-/// constitution says.
-///
-///   cgs proposal create proposal.json --vote
-#[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct CreateArgs {
-    /// The proposal, JSON; - reads standard input
-    file: PathBuf,
-    /// Vote for it at once
-    #[arg(long)]
-    vote: bool,
-}
-
 pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<(), CliError> {
     context
         .online(async |session| match verb {
             Verb::List => inbox::run(session, context).await,
-            Verb::Show(one) => show::run(&find(session, &one.id).await?, session, context).await,
+            Verb::Show(args) => show::run(&find(session, &args.one.id).await?, session, context).await,
             Verb::Vote(args) => vote(args, session, context).await,
             Verb::Withdraw(one) => withdraw(one, session, context).await,
-            Verb::Create(args) => create(args, session, context).await,
+            Verb::Create(args) => create::run(args, session, context).await,
         })
         .await
 }
@@ -134,14 +136,6 @@ async fn withdraw(one: &One, session: &Session, context: &Context) -> Result<(),
     let proposal = find(session, &one.id).await?;
     let after = session.service.withdraw(&proposal.id).await?;
     settle(session, after).await?.print(context)
-}
-
-async fn create(args: &CreateArgs, session: &Session, context: &Context) -> Result<(), CliError> {
-    let text = data::text(&args.file)?;
-    serde_json::from_str::<serde_json::Value>(&text)
-        .map_err(|why| CliError::usage(format!("{} is not JSON: {why}", args.file.display())))?;
-    let made = session.service.propose_text(&text).await?;
-    outcome::vote_and_print(session, context, made, args.vote).await
 }
 
 /// The proposal that somebody means by an id or its beginning.

@@ -5,7 +5,7 @@ use kv::TxId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{AppVersion, Body, ClientError, Contract, ContractState, HistoricalState, Result, Service};
+use crate::{AppVersion, Body, ClientError, Contract, ContractState, Deployment, HistoricalState, Result, Service};
 
 /// Most pages of a history that are followed.
 const MAX_PAGES: usize = 1000;
@@ -78,6 +78,24 @@ impl Service {
         }
         let answer = self.connection().send(Method::PUT, &path(id)?, Body::Json(body)).await?.success()?;
         answer.tx_id.ok_or_else(|| ClientError::malformed("the answer to the draft", "it names no transaction"))
+    }
+
+    /// What is to be deployed for a contract, as voted.
+    ///
+    /// # Errors
+    /// As [`Self::application`].
+    pub async fn deployment_spec(&self, contract: &str) -> Result<Deployment> {
+        let path = path(contract)? + "/deploymentspec";
+        self.connection().post(&path, Body::Empty).await?.json("the deployment spec")
+    }
+
+    /// What is known of the deployment of a contract, as voted.
+    ///
+    /// # Errors
+    /// As [`Self::application`].
+    pub async fn deployment_info(&self, contract: &str) -> Result<Deployment> {
+        let path = path(contract)? + "/deploymentinfo";
+        self.connection().post(&path, Body::Empty).await?.json("the deployment info")
     }
 
     /// Each state that a proposal was ever in, oldest first.

@@ -1,10 +1,12 @@
 //! What a party finds out about a service before it acknowledges its state (D32, D42): who is in it, by which rules, what
 //! runs there, and what any single party can do alone.
 
+mod expiry;
 mod findings;
 mod judged;
 mod powers;
 
+pub use expiry::expiry;
 pub use findings::{Finding, Level};
 pub use judged::{Judged, JudgedMember};
 pub use powers::{Power, powers};

@@ -10,6 +10,7 @@
 mod application;
 pub mod assessment;
 mod connection;
+mod effect;
 mod error;
 mod files;
 mod governance;
@@ -19,11 +20,13 @@ mod names;
 mod node;
 pub mod pin;
 mod profile;
+mod registry;
 mod service;
 mod tls;
 mod types;
 
 pub use connection::{Answer, Body, Connection};
+pub use effect::{Effect, Write};
 pub use error::{ClientError, Result};
 pub use governance::{API_VERSION, Ballot};
 pub use identity::Identity;
@@ -32,10 +35,11 @@ pub use kv::{ParseTxIdError, TxId};
 pub use ledger::receipt::Receipt;
 pub use names::Names;
 pub use profile::{Profile, Profiles};
+pub use registry::{NodeRecord, TokenIssuer, TokenIssuers, TokenKey, User};
 pub use service::{PinPolicy, Service};
 pub use types::{
-    Action, AppVersion, Contract, ContractState, HistoricalState, Member, Network, NodeState, Proposal, Quote, Resume,
-    ServiceConfiguration, ServiceInfo, Vote,
+    Action, AppVersion, Contract, ContractState, Deployment, HistoricalState, Member, Network, NodeState, Proposal,
+    Quote, Resume, ServiceConfiguration, ServiceInfo, Vote,
 };
 
 /// The current time, in seconds since 1970.

@@ -38,18 +38,14 @@ fn short(id: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::types;
 
     #[test]
     fn a_name_that_two_bear_does_not_stand_alone() {
-        let member = |id: &str, name: Option<&str>| Member {
-            id: id.into(),
-            certificate: String::new(),
-            member_data: serde_json::json!({ "identifier": name }),
-            public_encryption_key: None,
-            recovery_role: "NonParticipant".into(),
-            status: "Active".into(),
-        };
+        let member = |id: &str, name: Option<&str>| types::member(id, "Active", json!({ "identifier": name }));
         let (a, b) = ("a".repeat(64), "b".repeat(64));
         let names = Names::new(&[member(&a, Some("ada")), member(&b, Some("ada")), member("c", Some("birch"))]);
         assert_eq!((names.of(&a), names.of(&b)), ("ada (aaaaaaaaaaaa)", "ada (bbbbbbbbbbbb)"));

@@ -100,6 +100,9 @@ pub struct ServiceConfiguration {
     /// Days.
     #[serde(default)]
     pub maximum_service_certificate_validity_days: Option<u64>,
+    /// How many recent proposals are remembered, so that none is taken twice.
+    #[serde(default)]
+    pub recent_cose_proposals_window_size: Option<u64>,
 }
 
 /// A member as the service shows it.
@@ -160,6 +163,15 @@ impl Member {
     pub fn is_active(&self) -> bool {
         self.status == "Active"
     }
+}
+
+/// A member for tests; `data` names it, gives it roles, or is null.
+#[cfg(test)]
+pub(crate) fn member(id: &str, status: &str, data: Value) -> Member {
+    let member = serde_json::json!({
+        "memberId": id, "certificate": "", "memberData": data, "recoveryRole": "NonParticipant", "status": status,
+    });
+    serde_json::from_value(member).unwrap()
 }
 
 /// One action of a proposal.
@@ -256,6 +268,18 @@ pub struct Contract {
     /// Who voted how, once it is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_votes: Option<Vec<Vote>>,
+}
+
+/// What is voted about the deployment of a contract: its specification, or what is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// What was voted; an empty object if nothing was.
+    #[serde(default)]
+    pub data: Value,
+    /// Open proposals of something else.
+    #[serde(default)]
+    pub proposal_ids: Vec<String>,
 }
 
 /// One vote on a contract.

@@ -30,7 +30,7 @@ pub(super) async fn propose(args: &ProposeArgs, session: &Session, context: &Con
         )));
     }
     let action = Action::new("set_contract", json!({ "contractId": id, "contract": contract }));
-    proposal::make(session, context, &[action], args.vote).await
+    proposal::make(session, context, &[action], args.proposing).await
 }
 
 pub(super) async fn vote(args: &VoteArgs, session: &Session, context: &Context) -> Result<(), CliError> {

@@ -3,7 +3,12 @@ use std::path::PathBuf;
 use client::Action;
 use serde_json::{Map, Value, json};
 
-use crate::{context::Context, data, error::CliError, proposal};
+use crate::{
+    context::Context,
+    data,
+    error::CliError,
+    proposal::{self, Proposing},
+};
 
 /// Propose a new member; the others vote
 ///
@@ -31,14 +36,13 @@ pub(crate) struct Args {
     /// The member operates nodes and has no vote
     #[arg(long)]
     operator: bool,
-    /// Vote for the proposal at once
-    #[arg(long)]
-    vote: bool,
+    #[command(flatten)]
+    proposing: Proposing,
 }
 
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<(), CliError> {
     let action = Action::new("set_member", arguments(args)?);
-    context.online(async |session| proposal::make(session, context, &[action], args.vote).await).await
+    proposal::propose(context, action, args.proposing).await
 }
 
 fn arguments(args: &Args) -> Result<Value, CliError> {
@@ -61,10 +65,7 @@ fn arguments(args: &Args) -> Result<Value, CliError> {
 fn member_data(args: &Args) -> Result<Map<String, Value>, CliError> {
     let mut noted = match &args.data {
         None => Map::new(),
-        Some(file) => match serde_json::from_str(&data::text(file)?) {
-            Ok(Value::Object(object)) => object,
-            _ => return Err(CliError::usage(format!("{} is not a JSON object", file.display()))),
-        },
+        Some(file) => data::object(file)?,
     };
     noted.insert("identifier".into(), json!(args.name));
     if args.operator {

@@ -1,5 +1,5 @@
 use client::{Action, Ballot, Proposal};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     context::{Context, Session},
@@ -15,20 +15,37 @@ pub(crate) struct Outcome {
     pub(crate) waiting_for: Vec<String>,
 }
 
-/// Makes a proposal, votes for it if wished, and prints what became of it.
-pub(crate) async fn make(session: &Session, context: &Context, actions: &[Action], vote: bool) -> Result<(), CliError> {
-    let made = session.service.propose(actions).await?;
-    vote_and_print(session, context, made, vote).await
+/// How a proposal is made.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Proposing {
+    /// Vote for the proposal at once
+    #[arg(long)]
+    vote: bool,
 }
 
-pub(super) async fn vote_and_print(
+/// Proposes one action to the service of the profile.
+pub(crate) async fn propose(context: &Context, action: Action, proposing: Proposing) -> Result<(), CliError> {
+    context.online(async |session| make(session, context, &[action], proposing).await).await
+}
+
+/// Makes a proposal, votes for it if wished, and prints what became of it.
+pub(crate) async fn make(
     session: &Session,
     context: &Context,
-    made: Proposal,
-    vote: bool,
+    actions: &[Action],
+    proposing: Proposing,
 ) -> Result<(), CliError> {
-    let after = if vote && made.is_open() { session.service.vote(&made.id, &Ballot::Accept).await? } else { made };
-    settle(session, after).await?.print(context)
+    let made = session.service.propose(actions).await?;
+    proposing.go_on(session, made).await?.print(context)
+}
+
+impl Proposing {
+    /// Votes for a proposal that was just made, if wished.
+    pub(crate) async fn go_on(self, session: &Session, made: Proposal) -> Result<Outcome, CliError> {
+        let wanted = self.vote && made.is_open();
+        let after = if wanted { session.service.vote(&made.id, &Ballot::Accept).await? } else { made };
+        settle(session, after).await
+    }
 }
 
 /// Finds out whose votes an open proposal waits for.
@@ -47,11 +64,14 @@ pub(crate) async fn settle(session: &Session, proposal: Proposal) -> Result<Outc
 
 impl Outcome {
     pub(crate) fn print(&self, context: &Context) -> Result<(), CliError> {
-        let value = json!({ "proposal": self.proposal, "waitingFor": self.waiting_for });
-        Ok(context.output.show(&value, || self.text())?)
+        Ok(context.output.show(&self.value(), || self.text())?)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn value(&self) -> Value {
+        json!({ "proposal": self.proposal, "waitingFor": self.waiting_for })
+    }
+
+    pub(crate) fn text(&self) -> String {
         let id = &self.proposal.id;
         let mut text = format!("proposal {id} is {}", self.proposal.state);
         if self.proposal.is_open() {

@@ -1,3 +1,5 @@
+use client::assessment::expiry;
+use crypto::Certificate;
 use serde_json::json;
 
 use crate::{
@@ -5,9 +7,6 @@ use crate::{
     error::CliError,
     output::{Table, date},
 };
-
-/// Days before the end of a certificate from which on there is a warning.
-const SOON: i64 = 14;
 
 pub(super) async fn run(session: &Session, context: &Context) -> Result<(), CliError> {
     let service = &session.service;
@@ -17,7 +16,8 @@ pub(super) async fn run(session: &Session, context: &Context) -> Result<(), CliE
     let quote = service.quote().await?;
     let committed = service.commit().await?;
     let members = service.members().await?;
-    let certificate = crypto::Certificate::from_pem(&info.certificate)?;
+    let certificate = Certificate::from_pem(&info.certificate)?;
+    let warnings = warnings(&certificate, service.connection().peer().as_ref());
     let resume = node.resume.as_ref().map_or("unknown", |resume| resume.mode.as_str());
     let value = json!({
         "url": service.connection().url(),
@@ -28,6 +28,7 @@ pub(super) async fn run(session: &Session, context: &Context) -> Result<(), CliE
         "committed": committed.to_string(),
         "serviceCertificateEnds": date(certificate.not_after()),
         "nodeCertificateEnds": service.connection().peer().map(|peer| date(peer.not_after())),
+        "warnings": warnings,
     });
     context.output.show(&value, || {
         let mut table = Table::pairs();
@@ -48,17 +49,19 @@ pub(super) async fn run(session: &Session, context: &Context) -> Result<(), CliE
         table.pair("recovery", format!("{} share(s) needed", info.configuration.recovery_threshold));
         table.to_string()
     })?;
-    warn_of_end("service", &certificate, context);
-    if let Some(peer) = service.connection().peer() {
-        warn_of_end("node", &peer, context);
+    for warning in &warnings {
+        context.output.remark(format!("warning: {warning}"));
     }
     Ok(())
 }
 
-fn warn_of_end(what: &str, certificate: &crypto::Certificate, context: &Context) {
-    let days = (certificate.not_after() - client::now()).div_euclid(86_400);
-    if days < SOON {
-        let ends = date(certificate.not_after());
-        context.output.remark(format!("warning: the {what} certificate ends on {ends}; a vote can renew it"));
-    }
+/// What somebody should do something about (D38).
+fn warnings(service: &Certificate, node: Option<&Certificate>) -> Vec<String> {
+    let now = client::now();
+    let renew =
+        |what: &str, command: &str| format!("the {what} certificate {{}}. A vote renews it: cgs service set {command}");
+    let warn = |certificate: &Certificate, text: String| expiry(certificate, now).map(|ends| text.replace("{}", &ends));
+    let service = warn(service, renew("service", "certificate-validity"));
+    let node = node.and_then(|node| warn(node, renew("node", "node-certificate-validity")));
+    service.into_iter().chain(node).collect()
 }

@@ -2,13 +2,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::Certificate;
 use serde::Serialize;
 
-use super::{Expectations, Facts, Judged};
+use super::{Expectations, Facts, Judged, expiry};
 use crate::{Connection, Invitation, Result};
 
 /// The format of evidence that proves nothing.
 pub(super) const VIRTUAL: &str = "Insecure_Virtual";
-/// Seconds before the end of a certificate from which on it is mentioned.
-const SOON: i64 = 14 * 86_400;
 
 /// How much a finding matters, in rising order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -170,13 +168,7 @@ fn resume(judged: &Judged) -> Finding {
 }
 
 fn certificate(what: &'static str, certificate: &Certificate, now: i64) -> Option<Finding> {
-    let left = certificate.not_after() - now;
-    let days = left.div_euclid(86_400);
-    match left {
-        ..=0 => Some(Finding::new(Level::Warning, what, "has ended; a vote can renew it")),
-        1..SOON => Some(Finding::new(Level::Warning, what, format!("ends in {days} days; a vote can renew it"))),
-        _ => None,
-    }
+    expiry(certificate, now).map(|text| Finding::new(Level::Warning, what, format!("{text}; a vote can renew it")))
 }
 
 fn recovery(judged: &Judged) -> Finding {
@@ -251,16 +243,5 @@ mod tests {
         for bad in ["", "!", &raw(&[7; 3]), &STANDARD.encode("{}")] {
             assert_eq!(bound_key(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn d38_certificates_that_end_soon_are_mentioned() {
-        let key = crypto::SigningKey::generate(crypto::Curve::P256).unwrap();
-        let validity = crypto::issue::Validity { from: 1_700_000_000, days: 30 };
-        let ends = crypto::issue::self_signed(&key, "x", &[], validity).unwrap();
-        let at = |days: i64| certificate("x", &ends, 1_700_000_000 + days * 86_400);
-        assert_eq!(at(1), None);
-        assert!(at(20).unwrap().text.contains("ends in 9 days"));
-        assert!(at(30).unwrap().text.contains("has ended"));
     }
 }

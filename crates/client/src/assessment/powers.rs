@@ -19,8 +19,17 @@ impl Power {
 
 const OPERATOR_BEFORE: &str = "everything an operator may do, unlimited, until the first voting member is active: also \
                                trust other software and other issuers, and make other operators";
-const OPERATOR: &str = "open the service; remove nodes, endorsements, issuers and bundles; raise minimums; renew \
-                        certificates; trigger chunks and snapshots; admit a node that passes the voted join policy";
+const OPERATOR: &str = "open the service; raise the recovery threshold; admit a node that passes the voted join policy; \
+                        remove nodes and note things about them; renew certificates, for as long as was agreed at most; \
+                        raise minimums of nodes that join; remove endorsements, issuers and bundles; remove operators; \
+                        trigger chunks and snapshots";
+const CGS_OPERATOR: &str = "replace the constitution, and with it everything, while the option \
+                            autoapprove-constitution-proposal is on";
+const CONTRACT_OPERATOR: &str = "set deployment and policy of accepted contracts, while the matching autoapprove option \
+                                 is on";
+/// What members without a vote that counts can do: their no does.
+const UNCOUNTED: &str = "stop a contract, policy or document by a vote of no; switch off logging and telemetry of a \
+                         contract; change drafts";
 const MEMBER: &str = "stop a contract, policy or document by a vote of no; keep anything else from being accepted by not \
                       voting; switch off logging, telemetry and execution of a contract; change drafts";
 const SOLE_MEMBER: &str = "everything: it is the only voting member that is active, and its vote is unanimity";
@@ -66,16 +75,16 @@ fn by_rules(name: &str, member: &Member, active: usize) -> Vec<Power> {
         powers.push(power(if active == 0 { OPERATOR_BEFORE } else { OPERATOR }));
     }
     if member.has_role("cgsOperator") {
-        powers.push(power("replace the constitution, while the option autoapprove-constitution-proposal is on"));
+        powers.push(power(CGS_OPERATOR));
     }
     if member.has_role("contractOperator") {
-        powers.push(power(
-            "set deployment and policy of accepted contracts, while the matching autoapprove option is on",
-        ));
+        powers.push(power(CONTRACT_OPERATOR));
     }
-    if member.is_counted() {
-        powers.push(power(if active == 1 && member.is_active() { SOLE_MEMBER } else { MEMBER }));
-    }
+    powers.push(power(match member.is_counted() {
+        true if active == 1 && member.is_active() => SOLE_MEMBER,
+        true => MEMBER,
+        false => UNCOUNTED,
+    }));
     powers
 }
 
@@ -94,16 +103,9 @@ mod tests {
     use serde_json::{Value, json};
 
     fn member(name: &str, status: &str, data: Value) -> Member {
-        let mut member_data = data;
-        member_data["identifier"] = name.into();
-        Member {
-            id: name.into(),
-            certificate: String::new(),
-            member_data,
-            public_encryption_key: None,
-            recovery_role: "NonParticipant".into(),
-            status: status.into(),
-        }
+        let mut data = data;
+        data["identifier"] = name.into();
+        crate::types::member(name, status, data)
     }
 
     fn says(powers: &[Power], who: &str, word: &str) -> bool {
@@ -117,6 +119,16 @@ mod tests {
         assert!(says(&with("Accepted"), "op", "unlimited"));
         assert!(says(&with("Active"), "op", "open the service"));
         assert!(!says(&with("Active"), "op", "unlimited"));
+        for (word, may) in [
+            ("raise the recovery threshold", true),
+            ("voted join policy", true),
+            ("note things about them", true),
+            ("remove operators", true),
+            ("vote of no", true),
+            ("not voting", false),
+        ] {
+            assert_eq!(says(&with("Active"), "op", word), may, "{word}");
+        }
     }
 
     #[test]
