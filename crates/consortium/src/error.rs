@@ -45,9 +45,25 @@ pub enum ConsortiumError {
         /// The member of the set that is wrong, and why.
         why: String,
     },
+    /// A certificate that would be valid for longer than the settings of the service allow.
+    #[error("a certificate of {of} may be valid for at most {most} days, not for {days}")]
+    Validity {
+        /// Whose certificate.
+        of: &'static str,
+        /// The days that were asked for.
+        days: u32,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// A certificate cannot be made.
+    #[error("Failed to make a certificate: {0}")]
+    Certificate(String),
     /// Recovery shares cannot be issued.
     #[error("Failed to issue recovery shares: {0}")]
     Shares(String),
+    /// A service needs a node to run on.
+    #[error("no trusted node would be left, and the service could not go on: its only node cannot be removed")]
+    NoTrustedNode,
     /// The settings that a service is founded with contradict each other.
     #[error("the service cannot be founded: {0}")]
     Genesis(String),

@@ -1,12 +1,13 @@
 //! Nodes, as governance shows them.
 
-use api::{ApiError, Output};
+use api::{ApiError, Body, Output};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crypto::{Certificate, PublicKey};
 use kv::Tx;
 use ledger::tables;
 use serde_json::{Map, Value, json};
 
-use crate::{ids, json::answer, stored};
+use crate::{ConsortiumError, ids, json::answer, stored};
 
 /// `GET /gov/service/nodes`
 ///
@@ -32,6 +33,65 @@ pub fn read(tx: &mut Tx, node_id: &str) -> Result<Output, ApiError> {
         return Err(ApiError::not_found("ResourceNotFound", format!("Node n[{node_id}] does not exist.")));
     };
     Ok(answer(&describe(tx, node_id, &info)))
+}
+
+/// `DELETE /node/network/nodes/{nodeId}`: forgets a node whose retirement is complete.
+///
+/// # Errors
+/// 404 `ResourceNotFound`, 400 `NodeNotRetiredCommitted`.
+pub fn remove(tx: &mut Tx, node_id: &str) -> Result<Output, ApiError> {
+    let info: Option<Value> = stored::json(tx, tables::NODES_INFO, node_id.as_bytes())?;
+    let info = info.ok_or_else(|| ApiError::not_found("ResourceNotFound", "No such node"))?;
+    let committed = info.get("retired_committed").and_then(Value::as_bool).unwrap_or_default();
+    if !has_status(&info, "Retired") || !committed {
+        return Err(ApiError::bad_request("NodeNotRetiredCommitted", "Node is not completely retired"));
+    }
+    tx.remove(tables::NODES_INFO, node_id.to_owned());
+    tx.remove(tables::NODES_ENDORSED_CERTIFICATES, node_id.to_owned());
+    Ok(Output::new(200, Body::Json("true".into())))
+}
+
+/// Whether a node takes part in the service.
+///
+/// # Errors
+/// [`ConsortiumError::Stored`] for a damaged record.
+pub fn is_trusted(tx: &mut Tx, node_id: &str) -> Result<bool, ConsortiumError> {
+    let info: Option<Value> = stored::json(tx, tables::NODES_INFO, node_id.as_bytes())?;
+    Ok(info.is_some_and(|info| has_status(&info, "Trusted")))
+}
+
+/// Checks that the service has a node to run on, and that the certificate of each can be read and is for its key:
+/// without the one it could not even start again, without the other nobody could verify its ledger.
+///
+/// # Errors
+/// [`ConsortiumError::NoTrustedNode`], [`ConsortiumError::Stored`].
+pub fn check(tx: &mut Tx) -> Result<(), ConsortiumError> {
+    let mut trusted = 0;
+    for (id, value) in tx.entries(tables::NODES_INFO) {
+        let info: Value = stored::parse(tables::NODES_INFO, &value)?;
+        if has_status(&info, "Trusted") {
+            trusted += 1;
+            check_certificate(tx, &id, &info)?;
+        }
+    }
+    if trusted == 0 { Err(ConsortiumError::NoTrustedNode) } else { Ok(()) }
+}
+
+fn check_certificate(tx: &mut Tx, id: &[u8], info: &Value) -> Result<(), ConsortiumError> {
+    let table = tables::NODES_ENDORSED_CERTIFICATES;
+    let wrong = |why: String| ConsortiumError::Stored { table, why: format!("node {}: {why}", stored::lossy(id)) };
+    let certificate = stored::text(tx, table, id).ok_or_else(|| wrong("it has none".into()))?;
+    let certificate = Certificate::from_pem(&certificate).map_err(|why| wrong(why.to_string()))?;
+    let key = info.get("public_key").and_then(Value::as_str).unwrap_or_default();
+    let key = PublicKey::from_pem(key).map_err(|why| wrong(why.to_string()))?;
+    match certificate.public_key() {
+        Ok(certified) if certified == key => Ok(()),
+        _ => Err(wrong("it is for another key".into())),
+    }
+}
+
+fn has_status(info: &Value, status: &str) -> bool {
+    info.get("status").and_then(Value::as_str) == Some(status)
 }
 
 fn describe(tx: &mut Tx, node_id: &str, info: &Value) -> Value {
@@ -114,6 +174,60 @@ mod tests {
         let id = node["nodeId"].as_str().unwrap();
         assert_eq!(body(&read(&mut consortium.tx(), id).unwrap()), node);
         assert_eq!(read(&mut consortium.tx(), &"0".repeat(64)).unwrap_err().status, 404);
+    }
+
+    fn change(tx: &mut Tx, id: &str, change: impl Fn(&mut Value)) {
+        let mut info: Value = stored::json(tx, tables::NODES_INFO, id.as_bytes()).unwrap().unwrap();
+        change(&mut info);
+        tx.put(tables::NODES_INFO, id.to_owned(), info.to_string());
+    }
+
+    #[test]
+    fn what_members_note_about_a_node_is_shown() {
+        let consortium = Consortium::accepted(1);
+        let (mut tx, id) = (consortium.tx(), "cd".repeat(32));
+        assert_eq!(body(&read(&mut tx, &id).unwrap())["nodeData"], Value::Null);
+        change(&mut tx, &id, |info| info["node_data"] = json!({"rack": 7}));
+        assert_eq!(body(&read(&mut tx, &id).unwrap())["nodeData"], json!({"rack": 7}));
+    }
+
+    #[test]
+    fn only_a_node_whose_retirement_is_complete_is_forgotten() {
+        let consortium = Consortium::accepted(1);
+        let (mut tx, id) = (consortium.tx(), "ef".repeat(32));
+        let error = remove(&mut tx, &id).unwrap_err();
+        assert_eq!((error.status, error.code, &*error.message), (404, "ResourceNotFound", "No such node"));
+        tx.put(tables::NODES_INFO, id.clone(), r#"{"status":"Trusted"}"#);
+        tx.put(tables::NODES_ENDORSED_CERTIFICATES, id.clone(), "PEM");
+        for (status, committed) in [("Trusted", true), ("Retired", false)] {
+            change(&mut tx, &id, |info| *info = json!({"status": status, "retired_committed": committed}));
+            let error = remove(&mut tx, &id).unwrap_err();
+            assert_eq!((error.status, error.code), (400, "NodeNotRetiredCommitted"));
+            assert_eq!(error.message, "Node is not completely retired");
+        }
+        change(&mut tx, &id, |info| *info = json!({"status": "Retired", "retired_committed": true}));
+        assert_eq!(body(&read(&mut tx, &id).unwrap())["retiredCommitted"], true);
+        assert_eq!(body(&remove(&mut tx, &id).unwrap()), true);
+        for table in [tables::NODES_INFO, tables::NODES_ENDORSED_CERTIFICATES] {
+            assert!(!tx.has(table, id.as_bytes()), "{table}");
+        }
+    }
+
+    #[test]
+    fn a_service_keeps_a_trusted_node_with_a_certificate_of_its_key() {
+        let consortium = Consortium::accepted(1);
+        let (mut tx, id) = (consortium.tx(), "cd".repeat(32));
+        assert_eq!(check(&mut tx), Ok(()));
+        let another = crate::testing::service_certificate();
+        for bad in ["nonsense", another] {
+            let mut tx = consortium.tx();
+            tx.put(tables::NODES_ENDORSED_CERTIFICATES, id.clone(), bad);
+            assert!(matches!(check(&mut tx), Err(ConsortiumError::Stored { .. })), "{bad}");
+        }
+        change(&mut tx, &id, |info| info["status"] = "Retired".into());
+        assert_eq!(check(&mut tx), Err(ConsortiumError::NoTrustedNode));
+        tx.remove(tables::NODES_INFO, id);
+        assert_eq!(check(&mut tx), Err(ConsortiumError::NoTrustedNode));
     }
 
     #[test]

@@ -9,13 +9,16 @@ use std::{
 use api::{Body, Output};
 use bytes::Bytes;
 use constitution::{Budget, Call, Engine, Outcome, ScriptError, Tables};
-use crypto::{AesKey, Curve, SigningKey, issue};
+use crypto::{
+    AesKey, Certificate, Curve, SigningKey,
+    issue::{self, Validity},
+};
 use kv::{State, Tx, TxId, UNIT_KEY, WriteSet};
-use ledger::tables;
+use ledger::{secrets::Secret, tables};
 use serde_json::{Value, json};
 
 use crate::{
-    Scripts, ServiceContext,
+    Issuer, Scripts, ServiceContext,
     envelope::{MessageType, Signed},
     genesis::{Application, GenesisInput, GenesisMember, GenesisNode, ResumeMode, genesis},
     members,
@@ -128,24 +131,56 @@ pub(crate) fn encryption_keys() -> &'static (String, String) {
     })
 }
 
-pub(crate) fn ledger_secret() -> &'static AesKey {
+pub(crate) fn ledger_secret() -> &'static Secret {
+    static KEY: OnceLock<Secret> = OnceLock::new();
+    KEY.get_or_init(|| Secret::new(1, AesKey::from_bytes([9; 32]).unwrap()))
+}
+
+/// The secret that a rekey introduces.
+pub(crate) fn next_secret() -> &'static AesKey {
     static KEY: OnceLock<AesKey> = OnceLock::new();
-    KEY.get_or_init(|| AesKey::from_bytes([9; 32]).unwrap())
+    KEY.get_or_init(|| AesKey::from_bytes([10; 32]).unwrap())
 }
 
 pub(crate) fn context() -> ServiceContext<'static> {
     ServiceContext {
         ledger_secret: ledger_secret(),
+        next_secret: next_secret(),
         share_seed: &[3; 32],
         identity_endorsement: br#"{"endorsement":"e"}"#,
+        issuer: &TestIssuer,
     }
+}
+
+fn service_key() -> &'static SigningKey {
+    static KEY: OnceLock<SigningKey> = OnceLock::new();
+    KEY.get_or_init(|| SigningKey::generate(Curve::P384).unwrap())
 }
 
 pub(crate) fn service_certificate() -> &'static str {
     static PEM: OnceLock<String> = OnceLock::new();
-    PEM.get_or_init(|| {
+    PEM.get_or_init(|| issue::service_certificate(service_key(), "CCF Service", VALIDITY).unwrap().to_pem())
+}
+
+/// Signs with the key of the service.
+pub(crate) struct TestIssuer;
+
+impl Issuer for TestIssuer {
+    fn endorse(&self, request: &str, validity: Validity, service: &Certificate) -> crypto::Result<Certificate> {
+        issue::endorse_request(request, validity, service_key(), service)
+    }
+
+    fn renew(&self, service: &Certificate, validity: Validity) -> crypto::Result<Certificate> {
+        issue::renew_service_certificate(service_key(), service, validity)
+    }
+}
+
+/// The public key and the certificate of the node, PEM.
+fn node_keys() -> &'static (String, String) {
+    static KEYS: OnceLock<(String, String)> = OnceLock::new();
+    KEYS.get_or_init(|| {
         let key = SigningKey::generate(Curve::P384).unwrap();
-        issue::service_certificate(&key, "CCF Service", VALIDITY).unwrap().to_pem()
+        (key.public().to_pem(), issue::self_signed(&key, "CCF Node", &[], VALIDITY).unwrap().to_pem())
     })
 }
 
@@ -156,6 +191,7 @@ pub(crate) fn genesis_input(count: usize) -> (GenesisInput, Vec<Member>) {
     });
     let quote = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, quote.to_string());
     let info = json!({
+        "public_key": node_keys().0,
         "status": "Trusted",
         "quote_info": {"format": "Insecure_Virtual", "quote": quote, "endorsements": ""},
         "rpc_interfaces": {"primary_rpc_interface": {"bind_address": "0.0.0.0:8080", "published_address": "127.0.0.1:8080"}},
@@ -171,7 +207,7 @@ pub(crate) fn genesis_input(count: usize) -> (GenesisInput, Vec<Member>) {
     let input = GenesisInput {
         constitution: CONSTITUTION.into(),
         members: given,
-        node: GenesisNode { id: "cd".repeat(32), info, endorsed_certificate: "PEM".into(), join_policy },
+        node: GenesisNode { id: "cd".repeat(32), info, endorsed_certificate: node_keys().1.clone(), join_policy },
         configuration: ServiceConfiguration { recovery_threshold: 1, ..ServiceConfiguration::default() },
         service_certificate: service_certificate().into(),
         tx_id: TxId::new(2, 1),

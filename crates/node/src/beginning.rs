@@ -9,16 +9,18 @@ use consortium::genesis::ResumeMode;
 use crypto::AesKey;
 use disk::{Disk, RealDisk};
 use kv::{State, Tx, TxId, WriteSet};
-use replication::{Opened, Replica, Signer, Transaction};
+use replication::{NodeCertificate, Opened, Replica, Signer, Transaction};
 use tokio::task::JoinHandle;
 
 use crate::{
     NodeError,
+    certificates::{Certificates, Shown},
     config::{Config, Start},
     files, found,
     info::{NodeInfo, Quote},
     life, record, resume,
-    vault::{Identity, Vault},
+    secrets::Secrets,
+    vault::{Identity, KeptSecrets, Vault},
 };
 
 /// Size of a segment of the raft log.
@@ -29,8 +31,12 @@ pub(crate) struct Begun {
     pub(crate) replica: Replica,
     pub(crate) identity: Arc<Identity>,
     pub(crate) node: NodeInfo,
-    /// The ledger secret of this start.
-    pub(crate) ledger_secret: AesKey,
+    /// The node's subject alternative names.
+    pub(crate) names: Vec<String>,
+    /// The certificate that signatures on the ledger carry.
+    pub(crate) signatures: NodeCertificate,
+    /// The ledger secrets.
+    pub(crate) secrets: Secrets,
     /// On the state directory.
     pub(crate) lock: disk::Lock,
 }
@@ -45,31 +51,35 @@ pub(crate) async fn begin(
     let plan = Plan { config, start, names: record::names(config), now };
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let (vault, keys, lock) = plan.keys(&disk)?;
-    let used = vault.secrets()?;
-    if used.latest().is_none() && has_ledger(&*disk, config)? {
+    let KeptSecrets { secrets: kept, next } = vault.secrets()?;
+    if kept.latest().is_none() && has_ledger(&*disk, config)? {
         return Err(NodeError::NoSecret);
     }
-    let opened = replication::open(plan.options(disk, &keys.identity), &used)?;
+    let opened = replication::open(plan.options(disk, &keys.identity), &kept, next.as_slice());
+    let opened = opened.map_err(|why| vault.explain(why))?;
     note_cut(&opened);
     let before = opened.committed();
     let last = before.state.tx_id();
-    let secrets = resume::secrets(&used, last.seqno + 1)?;
+    let secrets = resume::secrets(&opened.secrets(), last.seqno + 1)?;
     let are_kept = keys.are_new && last == TxId::default();
     let (identity, first) = plan.first(keys, &before, &secrets, build_digest.await.unwrap_or_default())?;
     let signer = plan.signer(&identity)?;
+    let signatures = signer.node_certificate.clone();
     plan.write_files(&identity)?;
     if !are_kept {
         vault.keep_identity(&identity)?;
     }
-    vault.keep_secrets(&secrets)?;
-    let ledger_secret = secrets.latest().ok_or(NodeError::NoSecret)?.key().clone();
+    let waiting = AesKey::generate()?;
+    vault.keep_secrets(&secrets, &waiting)?;
     let replica = opened.start(secrets, signer).await?;
     let tx = match first.resumed {
         Some(tx) => tx,
         None => founding(plan.genesis(&identity, &first.node, TxId::new(replica.view(), 1))?),
     };
     replica.submit(Transaction::new(tx, [0; 32])).await?;
-    Ok(Begun { replica, identity: Arc::new(identity), node: first.node, ledger_secret, lock })
+    let names = plan.names;
+    let secrets = Secrets::new(replica.clone(), vault, waiting);
+    Ok(Begun { replica, identity: Arc::new(identity), node: first.node, names, signatures, secrets, lock })
 }
 
 /// What a start is to do.
@@ -156,7 +166,8 @@ impl Plan<'_> {
     }
 
     fn resuming_keys(&self, mut identity: Identity, state: &State) -> Result<Identity, NodeError> {
-        resume::check_identity(state, &identity, &self.config.state_directory)?;
+        // The members may have renewed it since the keys were kept, or the host may have put older keys back.
+        identity.service_certificate = resume::check_identity(state, &identity, &self.config.state_directory)?;
         resume::renew_certificate(&mut identity, self.config, state, &self.names, self.now)?;
         Ok(identity)
     }
@@ -172,12 +183,13 @@ impl Plan<'_> {
     fn describe(&self, identity: &Identity, resume: ResumeMode, build_digest: String, last: TxId) -> NodeInfo {
         NodeInfo {
             node_id: identity.node_key.public().id(),
-            self_signed_certificate: identity.self_signed.to_pem(),
+            certificates: Certificates::new(Shown::of(identity)),
             quote: Quote::of_virtual(identity.node_key.public()),
             resume,
             build_digest,
             startup_seqno: last.seqno,
             config: self.config.clone(),
+            stop_notice: Arc::default(),
         }
     }
 
@@ -197,7 +209,7 @@ impl Plan<'_> {
         Ok(Signer {
             service_key: copy(&identity.service_key)?,
             node_key: copy(&identity.node_key)?,
-            node_certificate: identity.node_certificate.to_pem(),
+            node_certificate: identity.node_certificate.to_pem().into(),
             issuer: self.start.cose_signatures.issuer.clone(),
             subject: self.start.cose_signatures.subject.clone(),
             now: life::now,
@@ -285,4 +297,4 @@ fn refuse_leftovers(disk: &dyn Disk, config: &Config) -> Result<(), NodeError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use api::{ApiError, Output};
 use kv::{Tx, TxId};
 use replication::{Committed, Hold, Replica, SubmitError, Transaction};
+
+use crate::counters::Counters;
 
 /// How often a handler runs again because something it had read was changed (CCF: 30).
 const MAX_ATTEMPTS: usize = 30;
@@ -20,11 +22,16 @@ pub struct Answer {
 #[derive(Clone)]
 pub(crate) struct Committer {
     replica: Replica,
+    counters: Arc<Counters>,
 }
 
 impl Committer {
-    pub(crate) fn new(replica: Replica) -> Self {
-        Self { replica }
+    pub(crate) fn new(replica: Replica, counters: Arc<Counters>) -> Self {
+        Self { replica, counters }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn replica(&self) -> &Replica {
@@ -48,7 +55,7 @@ impl Committer {
                 Ok(output) if is_success(output.status) && !tx.is_read_only() => output,
                 outcome => return self.settle(outcome, tx.base().tx_id()).await,
             };
-            match self.replica.submit(Transaction::new(tx, output.claims_digest)).await {
+            match self.submit(None, Transaction::new(tx, output.claims_digest)).await {
                 Ok(tx_id) => return Ok(Answer { output, tx_id }),
                 Err(SubmitError::Conflict { head, .. }) => state = *head,
                 Err(error) => return Err(not_committed(&error)),
@@ -67,10 +74,15 @@ impl Committer {
 
     /// Places a transaction, in the hold if there is one.
     pub(crate) async fn submit(&self, hold: Option<Hold>, transaction: Transaction) -> Result<TxId, SubmitError> {
-        match hold {
+        let started = Instant::now();
+        let placed = match hold {
             Some(hold) => hold.submit(transaction).await,
             None => self.replica.submit(transaction).await,
+        };
+        if placed.is_ok() {
+            self.counters.commit(started.elapsed());
         }
+        placed
     }
 }
 

@@ -3,6 +3,7 @@
 //! | member of our own | meaning |
 //! |---|---|
 //! | `node_state.directory` | where everything beside the ledger is kept; `<ledger directory>.state` unless configured |
+//! | `admin.bind_address` | where the operator reads `/metrics` over plain HTTP; nowhere unless configured |
 //! | `command.start.resume` | `auto`, `witnessed` or `recovery`: how the service resumes after a restart |
 //!
 //! Unknown members are an error that names them, and so are known ones that ask for what this service would not do.
@@ -80,6 +81,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Where everything beside the ledger is kept: sealed keys, the raft log (D35).
     pub state_directory: PathBuf,
+    /// Where the operator reads figures over plain HTTP (`host:port`); nowhere unless configured.
+    pub admin_address: Option<String>,
     /// Files that it writes for others.
     pub output_files: OutputFiles,
     /// How log lines look.
@@ -198,6 +201,7 @@ impl Config {
             attestation: fields.section("attestation", Attestation::read)?,
             state_directory: fields.section("node_state", |fields| state_directory(fields, &ledger.directory))?,
             ledger,
+            admin_address: fields.optional("admin", admin_address)?,
             output_files: fields.section("output_files", OutputFiles::read)?,
             log_format: fields.section("logging", LogFormat::read)?,
             jwt_key_refresh_interval: fields.section("jwt", jwt_key_refresh_interval)?,
@@ -249,6 +253,13 @@ fn idle_timeout(fields: &mut Fields<'_>) -> Result<Duration, ConfigError> {
         return Err(fields.wrong("idle_connection_timeout", "must be from 1s to 24h"));
     }
     Ok(timeout)
+}
+
+fn admin_address(mut fields: Fields<'_>) -> Result<String, ConfigError> {
+    let address = fields.text("bind_address")?.ok_or_else(|| fields.wrong("bind_address", "is missing"))?;
+    network::check_address(&address).map_err(|why| fields.wrong("bind_address", why))?;
+    fields.finish()?;
+    Ok(address)
 }
 
 fn jwt_key_refresh_interval(mut fields: Fields<'_>) -> Result<Duration, ConfigError> {

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::{config::ConfigError, vault::VaultError};
+use crate::{config::ConfigError, tls::TlsError, vault::VaultError};
 
 /// Why a node does not start, or has stopped. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,10 @@ pub enum NodeError {
     },
     /// The TLS configuration is not usable.
     #[error("TLS: {0}")]
-    Tls(String),
+    Tls(#[from] TlsError),
+    /// The ledger names a certificate that this node cannot show.
+    #[error("{0}")]
+    Certificate(String),
     /// The ledger could not be written any more.
     #[error(
         "stopped, since the ledger cannot be written: {0}. Nothing that was answered is lost; check the disk, then start the node again"

@@ -1,6 +1,6 @@
 //! Files that the configuration names.
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use serde_json::Value;
 
@@ -15,6 +15,15 @@ pub(crate) fn text(file: &Path) -> Result<String, NodeError> {
 pub(crate) fn json(file: &Path) -> Result<Value, NodeError> {
     serde_json::from_str(&text(file)?)
         .map_err(|why| NodeError::File { file: file.to_owned(), why: format!("it is not JSON: {why}") })
+}
+
+/// Writes a file again for others to read, who see the old or the new content, never a part.
+pub(crate) fn replace(file: &Path, content: impl AsRef<[u8]>) -> Result<(), NodeError> {
+    let mut beside = OsString::from(file);
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    write(beside, content)?;
+    std::fs::rename(beside, file).map_err(|why| NodeError::File { file: file.to_owned(), why: why.to_string() })
 }
 
 /// Writes a file for others to read.

@@ -1,6 +1,6 @@
 //! From a request to its answer: finds the route, finds out who asks, has it decided.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use api::{ApiError, Caller, Input, Output, Query};
 use consortium::api_version;
@@ -119,13 +119,16 @@ impl Front {
 
 impl Handler for Front {
     async fn answer(&self, request: Request) -> Response {
-        match self.dispatch(request).await {
+        let (actor, started) = (Actor::of(request.uri.path()).0, Instant::now());
+        let response = match self.dispatch(request).await {
             Ok(Reply { output, tx_id }) => {
                 let success = (200..300).contains(&output.status);
                 respond(output, tx_id.filter(|_| success))
             }
             Err(error) => refuse(&error),
-        }
+        };
+        self.inside.service.counters().request(actor, response.status().as_u16(), started);
+        response
     }
 }
 

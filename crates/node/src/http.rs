@@ -23,6 +23,7 @@ use http::{HeaderMap, Method, Uri};
 use http_body_util::Full;
 
 pub use interface::{Counts, Interface};
+pub(crate) use listener::stopped;
 pub use listener::{Endpoint, serve};
 pub use respond::{empty, refuse, respond};
 

@@ -1,9 +1,13 @@
 //! Who a node is, and what it shows to prove it.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use consortium::genesis::ResumeMode;
 use crypto::PublicKey;
 use serde_json::{Value, json};
+
+use crate::{certificates::Certificates, config::Config};
 
 /// What virtual nodes claim to be measured as (CCF).
 pub const VIRTUAL_MEASUREMENT: &str = "Insecure hard-coded virtual measurement v1";
@@ -56,8 +60,8 @@ impl Quote {
 pub struct NodeInfo {
     /// Hex SHA-256 of the node's public key.
     pub node_id: String,
-    /// The node's own certificate, not endorsed by anybody, PEM.
-    pub self_signed_certificate: String,
+    /// The certificates of the service and the node, as they are shown now.
+    pub certificates: Arc<Certificates>,
     /// The node's attestation.
     pub quote: Quote,
     /// How the service resumes after a restart, as it was founded (D31).
@@ -67,7 +71,9 @@ pub struct NodeInfo {
     /// The last seqno when the node started; 0 for a new service.
     pub startup_seqno: u64,
     /// The configuration that the node was started with.
-    pub config: std::sync::Arc<crate::config::Config>,
+    pub config: Arc<Config>,
+    /// Whether the node was told that it is going to be stopped.
+    pub stop_notice: Arc<AtomicBool>,
 }
 
 /// The name of the application in `GET /app/version` and in the ledger.

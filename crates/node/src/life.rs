@@ -11,7 +11,7 @@ use constitution::{Budget, Pool, PoolOptions};
 use crypto::cose;
 use disk::RealDisk;
 use kv::Tx;
-use replication::Replica;
+use replication::{NodeCertificate, Replica};
 use serde_json::json;
 
 use crate::{
@@ -19,7 +19,9 @@ use crate::{
     beginning::{self, Begun},
     commit::Committer,
     config::{CommandKind, Config, Start},
+    counters::Counters,
     governance::{Decider, Governance},
+    metrics::CountedEngine,
     rules,
     vault::{Identity, Vault},
 };
@@ -31,6 +33,10 @@ const SCRIPT_BUDGET: Duration = Duration::from_secs(1);
 pub(crate) struct Ready {
     pub(crate) service: Service,
     pub(crate) identity: Arc<Identity>,
+    /// The node's subject alternative names.
+    pub(crate) names: Vec<String>,
+    /// The certificate that signatures on the ledger carry.
+    pub(crate) signatures: NodeCertificate,
     /// Held as long as the node lives: one process at a time uses a state directory.
     _lock: disk::Lock,
 }
@@ -47,12 +53,17 @@ pub(crate) async fn prepare(config: Arc<Config>, program: PathBuf) -> Result<Rea
         let check = move || rules::check(&*engine, &start, Budget::new(SCRIPT_BUDGET));
         tokio::task::spawn_blocking(check).await.map_err(|why| NodeError::Runtime(std::io::Error::other(why)))??;
     }
-    let Begun { replica, identity, node, ledger_secret, lock } = beginning::begin(&config, &start, digest, now).await?;
+    let begun = beginning::begin(&config, &start, digest, now).await?;
+    let Begun { replica, identity, node, names, signatures, secrets, lock } = begun;
     let identity_endorsement = endorsement(&replica, &identity, now)?;
-    let decider = Decider { engine, budget: SCRIPT_BUDGET, ledger_secret, identity_endorsement };
-    let committer = Committer::new(replica);
+    let counters = Arc::new(Counters::default());
+    let engine = Arc::new(CountedEngine { engine, counters: counters.clone() });
+    let issuer = identity.clone();
+    let decider = Decider { engine, budget: SCRIPT_BUDGET, secrets, issuer, identity_endorsement };
+    let committer = Committer::new(replica, counters);
     let governance = Governance::new(committer.clone(), decider);
-    Ok(Ready { service: Service::new(committer, node, governance), identity, _lock: lock })
+    let service = Service::new(committer, node, governance);
+    Ok(Ready { service, identity, names, signatures, _lock: lock })
 }
 
 fn command(config: &Config) -> Result<&Start, NodeError> {

@@ -1,6 +1,7 @@
 //! What a node tells of itself: `/node`, the endpoints that every actor has, and those of `/gov` and `/app` that need to
 //! know more than the state.
 
+mod absent;
 mod evidence;
 mod ledger;
 mod network;
@@ -12,6 +13,7 @@ use kv::Tx;
 use serde_json::Value;
 
 pub(crate) use self::{
+    absent::{index_strategies, js_metrics, latest_snapshot, remove_node, snapshot},
     evidence::{attestations, quote_self, quotes},
     ledger::{proposal_history, receipt},
     network::{config, consensus, network, node, node_primary, node_self, nodes, removable_nodes},

@@ -9,16 +9,23 @@ use consortium::{
     service::{self, ServiceStatus},
 };
 use constitution::Effect;
-use crypto::{AesKey, Certificate, issue, issue::Validity};
+use crypto::{AesKey, Certificate, issue};
 use kv::{State, Tx, UNIT_KEY};
 use ledger::{
     secrets::{HistoricalSecret, LedgerSecrets, PreviousSecret},
     tables,
 };
 use replication::Committed;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{NodeError, config::Config, info::NodeInfo, record, vault::Identity};
+use crate::{
+    NodeError,
+    certificates::{self, NotTaken},
+    config::Config,
+    info::NodeInfo,
+    record,
+    vault::Identity,
+};
 
 /// One record for each resume: decimal counter to JSON. What a member or an auditor sees of restarts (D31).
 pub const RESUMES: &str = "public:cgs.resumes";
@@ -36,19 +43,20 @@ pub(crate) fn check_mode(state: &State) -> Result<ResumeMode, NodeError> {
     }
 }
 
-/// Checks that the keys are those that the ledger names: of its service, and of a node that it trusts.
-pub(crate) fn check_identity(state: &State, identity: &Identity, directory: &Path) -> Result<(), NodeError> {
+/// Checks that the keys are those that the ledger names: of its service, and of a node that it trusts. Returns the
+/// certificate of the service, as the ledger has it.
+pub(crate) fn check_identity(state: &State, identity: &Identity, directory: &Path) -> Result<Certificate, NodeError> {
     let other = |whose| NodeError::OtherKeys { state: directory.to_owned(), whose };
-    let service = Certificate::from_pem(&service::record(&mut Tx::new(state.clone()))?.cert)?;
-    if service.public_key()? != *identity.service_key.public() {
-        return Err(other("service"));
-    }
+    let service = match certificates::of_service(state, identity) {
+        Err(NotTaken::OtherKey { .. }) => return Err(other("service")),
+        found => found?,
+    };
     let node = identity.node_key.public().id();
-    state.get(tables::NODES_INFO, node.as_bytes()).map(|_| ()).ok_or_else(|| other("node"))
+    state.get(tables::NODES_INFO, node.as_bytes()).map(|_| service).ok_or_else(|| other("node"))
 }
 
-/// The secrets to go on with: those that were used, and a fresh one from `next` on. One that an earlier start had made
-/// for the same place and never used (nothing durable is under it) is dropped.
+/// The secrets to go on with: those that the ledger is under, and a fresh one from `next` on. One that an earlier start
+/// had made for the same place and never used (nothing durable is under it) is dropped, and so is one that was in waiting.
 pub(crate) fn secrets(used: &LedgerSecrets, next: u64) -> Result<LedgerSecrets, NodeError> {
     let kept = used.iter().filter(|secret| secret.version() < next);
     let kept = kept.map(|secret| (secret.version(), secret.key().clone()));
@@ -64,13 +72,10 @@ pub(crate) fn renew_certificate(
     names: &[String],
     now: i64,
 ) -> Result<(), NodeError> {
-    let maximum = service::configuration(&mut Tx::new(state.clone()))?.maximum_node_certificate_validity_days;
-    let wanted = config.node_certificate.initial_validity_days;
-    let days = maximum.and_then(|maximum| u32::try_from(maximum).ok()).map_or(wanted, |maximum| wanted.min(maximum));
-    let validity = Validity { from: now, days };
-    let (key, subject) = (identity.node_key.public(), &config.node_certificate.subject_name);
-    let (service_key, service) = (&identity.service_key, &identity.service_certificate);
-    identity.node_certificate = issue::node_certificate(key, subject, names, validity, service_key, service)?;
+    let validity = certificates::validity(config, state, now)?;
+    identity.node_certificate =
+        certificates::endorse(identity, &identity.service_certificate, config, names, validity)?;
+    let subject = &config.node_certificate.subject_name;
     identity.self_signed = issue::self_signed(&identity.node_key, subject, names, validity)?;
     Ok(())
 }
@@ -89,17 +94,31 @@ pub(crate) fn transaction(
     put_record(&mut tx, before, node, secrets)?;
     put_chain(&mut tx, before, secrets)?;
     let id = node.node_id.as_bytes().to_vec();
-    let info = record::node(config, identity, node, names)?;
+    let mut info = record::node(config, identity, node, names)?;
+    keep_node_data(&before.state, &id, &mut info);
     tx.put(tables::NODES_INFO, id.clone(), info.to_string());
     tx.put(tables::NODES_ENDORSED_CERTIFICATES, id, identity.node_certificate.to_pem());
     if service::status(&mut tx)? == ServiceStatus::Open {
         let latest = secrets.latest().ok_or(NodeError::NoSecret)?;
         let share_seed = crypto::random_bytes()?;
-        let context =
-            ServiceContext { ledger_secret: latest.key(), share_seed: &share_seed, identity_endorsement: &[] };
+        // There is no rekey here, so no secret is in waiting for one.
+        let (ledger_secret, next_secret, identity_endorsement) = (latest, latest.key(), &[]);
+        let (share_seed, issuer) = (&share_seed, identity);
+        let context = ServiceContext { ledger_secret, next_secret, share_seed, identity_endorsement, issuer };
         effects::apply(&mut tx, Effect::RefreshRecoveryShares, &context)?;
     }
     Ok(tx)
+}
+
+/// What the members have noted about the node stays; the configuration only says what is noted first.
+fn keep_node_data(state: &State, id: &[u8], info: &mut Value) {
+    let stored = state.get(tables::NODES_INFO, id);
+    let stored = stored.and_then(|stored| serde_json::from_slice::<Value>(&stored.value).ok());
+    if let (Some(members), Some(data)) =
+        (info.as_object_mut(), stored.as_ref().and_then(|stored| stored.get("node_data")))
+    {
+        members.insert("node_data".into(), data.clone());
+    }
 }
 
 fn put_record(tx: &mut Tx, before: &Committed, node: &NodeInfo, secrets: &LedgerSecrets) -> Result<(), NodeError> {

@@ -8,6 +8,7 @@ use replication::{Committed, Replica, Status, Unavailable};
 
 use crate::{
     commit::{Answer, Committer},
+    counters::Counters,
     governance::{self, Governance},
     info::NodeInfo,
     jwt_refresh,
@@ -48,6 +49,14 @@ impl Service {
     #[must_use]
     pub fn view(&self) -> u64 {
         self.inner.committer.replica().view()
+    }
+
+    pub(crate) fn committer(&self) -> &Committer {
+        &self.inner.committer
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        self.inner.committer.counters()
     }
 
     /// How often issuers of tokens were asked for their keys.

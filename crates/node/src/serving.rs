@@ -4,28 +4,31 @@ mod descriptors;
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     io::ErrorKind,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
+use rustls::ServerConfig;
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinSet,
 };
 
 use crate::{
-    NodeError,
-    config::{AppProtocol, Authority, Config},
+    NodeError, Service, admin,
+    certificates::{Keeper, Memory},
+    config::{AppProtocol, Authority, Config, RpcInterface},
     files,
     front::Front,
     http::{self, Endpoint, Interface},
+    info::NodeInfo,
     jwt_refresh,
     life::{self, Ready},
+    metrics::Metrics,
     tls,
 };
 
@@ -57,13 +60,14 @@ async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
         "platform `virtual`: whoever runs this machine can read this node's memory and keys, and rewind its disk; use it for \
          development and for parties that trust the host"
     );
-    let told = told_to_stop(config.ignore_first_sigterm)?;
+    let signals = Signals::listen()?;
     descriptors::make_room(&config.network)?;
-    let listeners = bind(&mut config).await?;
+    let (listeners, admin) = (bind(&mut config).await?, bind_admin(&config).await?);
     let config = Arc::new(config);
     let ready = life::prepare(config.clone(), program).await?;
     let (stop, stopping) = watch::channel(false);
-    let mut serving = serve(&config, &ready, listeners, &stopping)?;
+    let interfaces: Vec<_> = config.network.rpc_interfaces.iter().map(|one| Arc::new(Interface::new(one))).collect();
+    let mut serving = serve(&config, &ready, &interfaces, listeners, &stopping)?;
     let refresh = jwt_refresh::run(ready.service.clone(), config.jwt_key_refresh_interval, stopping.clone());
     serving.spawn(refresh);
     write_addresses(&config)?;
@@ -71,8 +75,11 @@ async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
         tracing::info!(interface = interface.name, address = interface.address.bind, "serving");
     }
     let replica = ready.service.replica().clone();
+    if let Some(listener) = admin {
+        serving.spawn(admin::serve(listener, metrics(&ready.service, interfaces), stopping.clone()));
+    }
     let ended = tokio::select! {
-        () = told => Ok(()),
+        () = signals.told_to_stop(&config, ready.service.node()) => Ok(()),
         ended = replica.stopped() => ended,
     };
     tracing::info!("stopping");
@@ -84,23 +91,33 @@ async fn live(mut config: Config, program: PathBuf) -> Result<(), NodeError> {
     ended.and(replica.stop().await).map_err(NodeError::Stopped)
 }
 
-/// Resolves when the process is told to stop.
-fn told_to_stop(ignore_first: bool) -> Result<impl Future<Output = ()>, NodeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(NodeError::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(NodeError::Runtime)?;
-    Ok(async move {
+/// What the process is told by the operating system, from the start on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, NodeError> {
+        let listen = |kind| signal(kind).map_err(NodeError::Runtime);
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Returns when the process is told to stop.
+    async fn told_to_stop(mut self, config: &Config, node: &NodeInfo) {
         let terminated = async {
-            if ignore_first {
-                terminate.recv().await;
+            if config.ignore_first_sigterm {
+                self.terminate.recv().await;
+                node.stop_notice.store(true, Relaxed);
                 tracing::warn!("SIGTERM: told to stop; the next one stops this node");
             }
-            terminate.recv().await;
+            self.terminate.recv().await;
         };
         tokio::select! {
             () = terminated => {}
-            _ = interrupt.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 /// Listens on all interfaces, and notes the port where the configuration leaves it to the system.
@@ -134,36 +151,73 @@ async fn bind_one(address: &str) -> std::io::Result<TcpListener> {
     }
 }
 
+/// Listens where the operator reads figures, if anywhere.
+async fn bind_admin(config: &Config) -> Result<Option<TcpListener>, NodeError> {
+    let Some(address) = &config.admin_address else { return Ok(None) };
+    let listen = |why| NodeError::Listen { address: format!("{address} (admin.bind_address)"), why };
+    let listener = bind_one(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    tracing::info!(address = %bound, "figures for the operator at /metrics");
+    if !bound.ip().is_loopback() {
+        tracing::warn!(address = %bound, "admin.bind_address: whoever reaches this address can read the figures");
+    }
+    Ok(Some(listener))
+}
+
+fn metrics(service: &Service, interfaces: Vec<Arc<Interface>>) -> Arc<Metrics> {
+    Arc::new(Metrics::new(service.clone(), service.counters(), interfaces, life::now))
+}
+
+/// Serves all interfaces, and keeps the certificates that they show.
 fn serve(
-    config: &Config,
+    config: &Arc<Config>,
     ready: &Ready,
+    interfaces: &[Arc<Interface>],
     listeners: Vec<TcpListener>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, NodeError> {
     let keys = &ready.identity;
     let (endorsed, own) = (tls::Identity::empty(), tls::Identity::empty());
-    let failed = |why: tls::TlsError| NodeError::Tls(why.to_string());
-    endorsed.replace(&keys.node_certificate, &keys.node_key).map_err(failed)?;
-    own.replace(&keys.self_signed, &keys.node_key).map_err(failed)?;
-    let configured = &config.network.rpc_interfaces;
-    let interfaces: Vec<_> = configured.iter().map(|interface| Arc::new(Interface::new(interface))).collect();
-    let front = Front::new(ready.service.clone(), interfaces.clone());
+    endorsed.replace(&keys.node_certificate, &keys.node_key)?;
+    own.replace(&keys.self_signed, &keys.node_key)?;
+    let front = Front::new(ready.service.clone(), interfaces.to_vec());
     let mut tasks = JoinSet::new();
-    for ((interface, shared), listener) in configured.iter().zip(interfaces).zip(listeners) {
-        let protocols: &[&[u8]] = match interface.protocol {
-            AppProtocol::Http1 => &[b"h2", b"http/1.1"],
-            AppProtocol::Http2 => &[b"h2"],
-        };
-        let tls = match interface.authority {
-            Authority::Service => Some(tls::server_config(endorsed.clone(), protocols).map_err(failed)?),
-            Authority::Node => Some(tls::server_config(own.clone(), protocols).map_err(failed)?),
-            Authority::Unsecured => None,
-        };
+    for ((interface, shared), listener) in config.network.rpc_interfaces.iter().zip(interfaces).zip(listeners) {
+        let tls = server_tls(interface, &endorsed, &own)?;
         let idle_timeout = config.idle_connection_timeout;
-        let endpoint = Endpoint { interface: shared, listener, tls, idle_timeout };
+        let endpoint = Endpoint { interface: shared.clone(), listener, tls, idle_timeout };
         tasks.spawn(http::serve(endpoint, front.clone(), stopping.clone()));
     }
+    let keeper = Keeper {
+        committer: ready.service.committer().clone(),
+        node: ready.service.node().clone(),
+        identity: keys.clone(),
+        config: config.clone(),
+        names: ready.names.clone(),
+        signatures: ready.signatures.clone(),
+        endorsed,
+        own,
+        memory: Memory::default(),
+    };
+    tasks.spawn(keeper.run(stopping.clone(), life::now));
     Ok(tasks)
+}
+
+fn server_tls(
+    interface: &RpcInterface,
+    endorsed: &Arc<tls::Identity>,
+    own: &Arc<tls::Identity>,
+) -> Result<Option<Arc<ServerConfig>>, NodeError> {
+    let protocols: &[&[u8]] = match interface.protocol {
+        AppProtocol::Http1 => &[b"h2", b"http/1.1"],
+        AppProtocol::Http2 => &[b"h2"],
+    };
+    let identity = match interface.authority {
+        Authority::Service => endorsed,
+        Authority::Node => own,
+        Authority::Unsecured => return Ok(None),
+    };
+    Ok(Some(tls::server_config(identity.clone(), protocols)?))
 }
 
 fn write_addresses(config: &Config) -> Result<(), NodeError> {

@@ -44,6 +44,12 @@ impl Identity {
         Arc::default()
     }
 
+    /// The certificate that is shown, DER.
+    #[cfg(test)]
+    pub(crate) fn shown(&self) -> Option<Vec<u8>> {
+        self.current.load().as_ref().and_then(|key| Some(key.cert.first()?.to_vec()))
+    }
+
     /// Shows this certificate to new connections.
     ///
     /// # Errors

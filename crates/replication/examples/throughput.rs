@@ -47,11 +47,12 @@ async fn start(directory: &std::path::Path) -> Result<Replica, Box<dyn std::erro
         chunk_size: 5_000_000,
         segment_bytes: 16 << 20,
     };
-    let opened = open(options, &secrets)?;
+    let opened = open(options, &secrets, &[])?;
     secrets.push(1, AesKey::generate()?)?;
     let (issuer, subject) = ("service".into(), "ledger".into());
     let now = || 1_700_000_000;
-    let signer = Signer { service_key, node_key, node_certificate: node_certificate.clone(), issuer, subject, now };
+    let signer =
+        Signer { service_key, node_key, node_certificate: node_certificate.clone().into(), issuer, subject, now };
     let replica = opened.start(secrets, signer).await?;
     let mut tx = Tx::new(replica.committed().state.clone());
     tx.put(tables::NODES_ENDORSED_CERTIFICATES, node, node_certificate);

@@ -5,6 +5,7 @@ use kv::TxId;
 use ledger::{
     LedgerError, entry,
     receipt::{Components, Receipt},
+    secrets::LedgerSecrets,
     signature::NodeSignature,
     tables,
 };
@@ -14,6 +15,7 @@ use crate::{
     Committed, Hold, SubmitError, Transaction,
     sequencer::{Request, Submission},
     shared::Shared,
+    stats::Work,
     store::EntryReader,
 };
 
@@ -76,6 +78,13 @@ impl Replica {
         self.inner.shared.committed()
     }
 
+    /// The ledger secrets, the one that follows the last transaction placed included. Ask for the one that applies at a
+    /// seqno: the latest may belong to a transaction that is still being written.
+    #[must_use]
+    pub fn secrets(&self) -> Arc<LedgerSecrets> {
+        self.inner.shared.secrets()
+    }
+
     /// The view in which this node orders transactions.
     #[must_use]
     pub fn view(&self) -> u64 {
@@ -109,6 +118,18 @@ impl Replica {
     pub async fn wait_for(&self, seqno: u64) -> Result<(), SubmitError> {
         let mut publications = self.inner.shared.publications();
         self.unless_stopped(publications.wait_for(|last| *last >= seqno)).await.map(|_| ())
+    }
+
+    /// The last committed seqno, as it grows.
+    #[must_use]
+    pub fn publications(&self) -> watch::Receiver<u64> {
+        self.inner.shared.publications()
+    }
+
+    /// What was done since the start.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.inner.shared.stats.read()
     }
 
     /// What comes of something that the commit thread has to do. Once that has ended, however it ended, nothing does.
@@ -180,10 +201,11 @@ impl Replica {
     pub fn writes_to(&self, map: &str, key: &[u8]) -> Result<Vec<(u64, Option<Bytes>)>, LedgerError> {
         let last = self.committed().state.tx_id().seqno;
         let seqnos = self.inner.shared.history().writes_to(map, key).to_vec();
+        let secrets = self.inner.shared.secrets();
         let value = |seqno| {
             let bytes = self.read(seqno)?;
             let entry = entry::decode(&bytes)?;
-            let writes = entry.open(&self.inner.shared.secrets)?;
+            let writes = entry.open(&secrets)?;
             Ok((seqno, writes.get(map, key).flatten().cloned()))
         };
         seqnos.into_iter().filter(|seqno| *seqno <= last).map(value).collect()
@@ -217,7 +239,7 @@ impl Replica {
         let entry = entry::decode(bytes)?;
         Ok(Components {
             write_set_digest: entry.write_set_digest(),
-            commit_evidence: self.inner.shared.secrets.require(id.seqno)?.commit_evidence(id),
+            commit_evidence: self.inner.shared.secrets().require(id.seqno)?.commit_evidence(id),
             claims_digest: entry.claims_digest,
         })
     }

@@ -1,7 +1,8 @@
 //! From transactions to the bytes of the ledger.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use crypto::{Digest, SigningKey};
 use kv::{State, TxId, WriteSet};
@@ -21,14 +22,32 @@ pub struct Signer {
     pub service_key: SigningKey,
     /// The key of this node: plain signatures, verified with the node's endorsed certificate.
     pub node_key: SigningKey,
-    /// The endorsed certificate of this node, PEM.
-    pub node_certificate: String,
+    /// The endorsed certificate of this node, which can be renewed meanwhile.
+    pub node_certificate: NodeCertificate,
     /// `iss` of the COSE signatures (`command.start.cose_signatures.issuer`).
     pub issuer: String,
     /// `sub` of the COSE signatures.
     pub subject: String,
     /// The time, in seconds since 1970, for `iat`. The ledger claims it, nobody relies on it.
     pub now: fn() -> i64,
+}
+
+/// The endorsed certificate that signatures carry, PEM. Clones share it, so that it can be replaced by one for the same
+/// key while batches are signed.
+#[derive(Debug, Clone)]
+pub struct NodeCertificate(Arc<ArcSwap<String>>);
+
+impl NodeCertificate {
+    /// The next signature carries this one.
+    pub fn replace(&self, pem: String) {
+        self.0.store(Arc::new(pem));
+    }
+}
+
+impl From<String> for NodeCertificate {
+    fn from(pem: String) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(pem)))
+    }
 }
 
 /// One transaction that has its place.
@@ -52,7 +71,6 @@ pub(crate) struct SealedBatch {
 /// Turns batches into ledger entries, each batch ending with its signature transaction.
 pub(crate) struct Sealer {
     signer: Signer,
-    secrets: LedgerSecrets,
     tree: Tree,
     chunk_size: u64,
     chunk_bytes: u64,
@@ -60,38 +78,33 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    pub(crate) fn new(
-        signer: Signer,
-        secrets: LedgerSecrets,
-        tree: Tree,
-        last_signature: u64,
-        chunk_size: u64,
-        chunk_bytes: u64,
-    ) -> Self {
-        Self { signer, secrets, tree, chunk_size, chunk_bytes, last_signature }
+    pub(crate) fn new(signer: Signer, tree: Tree, last_signature: u64, chunk_size: u64, chunk_bytes: u64) -> Self {
+        Self { signer, tree, chunk_size, chunk_bytes, last_signature }
     }
 
-    /// Seals `placed` and signs; the signature transaction is applied to `head` too.
+    /// Seals `placed` and signs; the signature transaction is applied to `head` too. Each entry is under the secret that
+    /// applies at its place, so behind a rekey in the middle of the batch it is the new one.
     pub(crate) fn seal(
         &mut self,
         first: TxId,
         placed: Vec<Placed>,
         force_chunk: bool,
         head: &mut State,
+        secrets: &LedgerSecrets,
     ) -> Result<SealedBatch, LedgerError> {
         let capacity = placed.iter().map(|one| one.domains.entry_len()).sum::<usize>() + 4096;
         let mut bytes = BatchContent::start(first, capacity);
         let mut entries = Vec::with_capacity(placed.len() + 1);
         let mut next = first;
         for Placed { tx_id, domains, claims_digest } in placed {
-            let sealed = domains.seal(tx_id, 0, &claims_digest, self.secrets.require(tx_id.seqno)?)?;
+            let sealed = domains.seal(tx_id, 0, &claims_digest, secrets.require(tx_id.seqno)?)?;
             self.take(&mut bytes, &mut entries, &sealed);
             next.seqno = tx_id.seqno + 1;
         }
         let writes = self.signature(next)?;
         let ends_chunk = force_chunk || self.chunk_bytes >= self.chunk_size;
         let flags = if ends_chunk { FLAG_CHUNK_AFTER } else { 0 };
-        let secret = self.secrets.require(next.seqno)?;
+        let secret = secrets.require(next.seqno)?;
         let sealed = Domains::from_writes(&writes).seal(next, flags, &[0; 32], secret)?;
         self.take(&mut bytes, &mut entries, &sealed);
         self.last_signature = next.seqno;
@@ -103,9 +116,10 @@ impl Sealer {
     }
 
     fn signature(&self, tx_id: TxId) -> Result<WriteSet, LedgerError> {
+        let node_certificate = self.signer.node_certificate.0.load();
         let signer = signature::Signer {
             node_key: &self.signer.node_key,
-            node_certificate: &self.signer.node_certificate,
+            node_certificate: &node_certificate,
             service_key: &self.signer.service_key,
             issuer: &self.signer.issuer,
             subject: &self.signer.subject,

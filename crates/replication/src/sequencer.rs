@@ -3,6 +3,7 @@
 use std::{mem, sync::Arc};
 
 use kv::{State, TxId};
+use ledger::secrets::HistoricalSecret;
 use openraft::Raft;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -126,11 +127,16 @@ impl Sequencer {
     fn place(&mut self, submission: Submission) {
         let Submission { transaction, answer } = submission;
         if let Err(why) = transaction.reads.check(&self.head) {
+            self.shared.stats.conflict();
             // Whoever asked may be gone; then nobody needs to know.
             let _ = answer.send(Err(SubmitError::Conflict { why, head: Box::new(self.head.clone()) }));
             return;
         }
         let tx_id = TxId::new(self.view, self.head.tx_id().seqno + 1);
+        if let Err(why) = self.introduce(tx_id.seqno, &transaction) {
+            let _ = answer.send(Err(why));
+            return;
+        }
         self.head.apply(tx_id, &transaction.writes);
         self.open.bytes += transaction.domains.entry_len();
         self.open.chunk_after |= transaction.chunk_after;
@@ -140,11 +146,32 @@ impl Sequencer {
         self.open.answers.push((tx_id, answer));
     }
 
+    /// Takes up the ledger secret that a transaction introduces. What it says about secrets is checked as the next start
+    /// will check it: nothing is placed that could not be read any more.
+    fn introduce(&self, seqno: u64, transaction: &Transaction) -> Result<(), SubmitError> {
+        let record = HistoricalSecret::in_writes(&transaction.writes).map_err(|_| SubmitError::Secret)?;
+        let rekeys = record.as_ref().is_some_and(HistoricalSecret::is_rekey);
+        if rekeys != transaction.next_secret.is_some() {
+            return Err(SubmitError::Secret);
+        }
+        let Some(record) = record else { return Ok(()) };
+        let mut secrets = (*self.shared.secrets()).clone();
+        let followed = secrets.follow(seqno, &record, transaction.next_secret.as_slice());
+        followed.map_err(|_| SubmitError::Secret)?;
+        if rekeys {
+            self.shared.set_secrets(secrets);
+        }
+        Ok(())
+    }
+
     /// Seals and writes the open batch, if there is anything in it.
     async fn write(&mut self) -> Result<(), String> {
         let OpenBatch { placed, answers, chunk_after, .. } = mem::take(&mut self.open);
         let Some(first) = placed.first().map(|one| one.tx_id) else { return Ok(()) };
-        let sealed = self.sealer.seal(first, placed, chunk_after, &mut self.head).map_err(|why| why.to_string())?;
+        let size = placed.len();
+        let secrets = self.shared.secrets();
+        let sealed = self.sealer.seal(first, placed, chunk_after, &mut self.head, &secrets);
+        let sealed = sealed.map_err(|why| why.to_string())?;
         let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
         let ends_chunk = sealed.ends_chunk;
         self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });
@@ -152,6 +179,7 @@ impl Sequencer {
         if self.shared.committed().state.tx_id() != self.head.tx_id() {
             return Err(format!("the batch from {first} on was skipped: the raft log does not fit the ledger"));
         }
+        self.shared.stats.batch(size);
         if ends_chunk {
             // The log is cut behind what lies in synced chunk files.
             self.raft.trigger().snapshot().await.map_err(|why| reason(&self.raft, why))?;

@@ -10,7 +10,7 @@ use ledger::secrets::LedgerSecrets;
 
 use tokio::sync::watch;
 
-use crate::{Committed, history::History, sealer::lock, sequencer::Answer};
+use crate::{Committed, history::History, sealer::lock, sequencer::Answer, stats::Stats};
 
 /// A batch between sealing and applying: what becomes of the node when it is committed.
 pub(crate) struct InFlight {
@@ -30,7 +30,8 @@ pub(crate) struct Shared {
     /// Writes to watched maps that are not committed yet.
     noted: Mutex<Vec<(u64, String, bytes::Bytes)>>,
     published: watch::Sender<u64>,
-    pub(crate) secrets: LedgerSecrets,
+    pub(crate) stats: Stats,
+    secrets: ArcSwap<LedgerSecrets>,
 }
 
 impl Shared {
@@ -41,12 +42,24 @@ impl Shared {
             history: RwLock::new(history),
             in_flight: Mutex::default(),
             noted: Mutex::default(),
-            secrets,
+            stats: Stats::default(),
+            secrets: ArcSwap::from_pointee(secrets),
         }
     }
 
     pub(crate) fn committed(&self) -> Arc<Committed> {
         self.committed.load_full()
+    }
+
+    /// All ledger secrets, up to the one that follows what has been placed last. Which of them applies is a question of
+    /// the seqno; those of what is not committed yet are among them, since the next decision may rest on it.
+    pub(crate) fn secrets(&self) -> Arc<LedgerSecrets> {
+        self.secrets.load_full()
+    }
+
+    /// A transaction that introduces a secret has its place. Only the commit thread says so.
+    pub(crate) fn set_secrets(&self, secrets: LedgerSecrets) {
+        self.secrets.store(Arc::new(secrets));
     }
 
     pub(crate) fn history(&self) -> RwLockReadGuard<'_, History> {

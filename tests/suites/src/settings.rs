@@ -11,6 +11,10 @@ pub struct Settings {
     pub port: u16,
     /// `ledger.chunk_size`: a chunk is closed at the first signature beyond this size.
     pub chunk_size: String,
+    /// `admin.bind_address`, if there is to be one.
+    pub admin: Option<String>,
+    /// `node_certificate.initial_validity_days`
+    pub node_certificate_days: u32,
 }
 
 impl Settings {
@@ -20,14 +24,14 @@ impl Settings {
     /// If the machine has no free port.
     pub fn on_free_port() -> crate::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { port, chunk_size: "5MB".to_owned() })
+        Ok(Self { port, chunk_size: "5MB".to_owned(), admin: None, node_certificate_days: 30 })
     }
 
     /// The node configuration, in the form of CCF. Relative paths start from the directory of the node.
     #[must_use]
     pub fn node_json(&self, keys: &Path) -> Value {
         let address = format!("127.0.0.1:{}", self.port);
-        json!({
+        let mut settings = json!({
             "network": {
                 "node_to_node_interface": {"bind_address": "127.0.0.1:0"},
                 "rpc_interfaces": {
@@ -36,7 +40,7 @@ impl Settings {
             },
             "node_certificate": {
                 "subject_alt_names": ["iPAddress:127.0.0.1", "dNSName:localhost"],
-                "initial_validity_days": 30,
+                "initial_validity_days": self.node_certificate_days,
             },
             "command": {
                 "type": "Start",
@@ -52,7 +56,11 @@ impl Settings {
                 },
             },
             "ledger": {"directory": "ledger", "chunk_size": self.chunk_size},
-        })
+        });
+        if let Some(admin) = &self.admin {
+            settings["admin"] = json!({"bind_address": admin});
+        }
+        settings
     }
 }
 

@@ -27,6 +27,7 @@ const README: &str = "\
 | `command.start.initial_service_certificate_validity_days` | 365 days; a vote renews it |
 | `ledger.directory` | the ledger; nothing else lies there, anybody may read it |
 | `node_state.directory` | keys and log of this node; keep it with the ledger, show it to nobody |
+| `admin.bind_address` | where Prometheus reads `/metrics` over plain HTTP, on this machine only; leave it out for none |
 
 Then:
 
@@ -102,7 +103,17 @@ fn configuration(address: &str) -> Value {
     if let Some(member) = configuration.pointer_mut("/command/start/members/0").and_then(Value::as_object_mut) {
         member.insert("data_json_file".into(), "member0_data.json".into());
     }
+    if let Some(configuration) = configuration.as_object_mut() {
+        configuration.insert("admin".into(), json!({ "bind_address": admin_address(address) }));
+    }
     configuration
+}
+
+/// The port behind that of the clients, on this machine only.
+fn admin_address(address: &str) -> String {
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).unwrap_or_default();
+    let behind = if port == 0 { 0 } else { port.checked_add(1).unwrap_or(port - 1) };
+    format!("127.0.0.1:{behind}")
 }
 
 fn write_new(path: &Path, content: &str) -> Result<(), CliError> {
@@ -112,6 +123,8 @@ fn write_new(path: &Path, content: &str) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
+    use node::config::CommandKind;
+
     use super::*;
 
     #[test]
@@ -133,5 +146,10 @@ mod tests {
         let config = node::config::Config::parse(&text).unwrap();
         assert!(config.warnings.is_empty(), "{:?}", config.warnings);
         assert_eq!(config.node_certificate.initial_validity_days, 90);
+        assert_eq!(config.admin_address.as_deref(), Some("127.0.0.1:8081"));
+        let CommandKind::Start(start) = config.command.kind else { panic!("not a start") };
+        assert_eq!(start.initial_service_certificate_validity_days, 365);
+        assert_eq!(admin_address("[::]:0"), "127.0.0.1:0");
+        assert_eq!(admin_address("h:65535"), "127.0.0.1:65534");
     }
 }

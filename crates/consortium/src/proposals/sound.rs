@@ -5,9 +5,16 @@ use constitution::TableWrite;
 use kv::Tx;
 use ledger::tables;
 
-use crate::{ConsortiumError, members, service, stored};
+use crate::{ConsortiumError, members, nodes, service, stored};
 
-const NEEDED: [&str; 4] = [tables::CONSTITUTION, tables::MEMBERS_INFO, tables::SERVICE_CONFIG, tables::SERVICE_INFO];
+const NEEDED: [&str; 6] = [
+    tables::CONSTITUTION,
+    tables::MEMBERS_INFO,
+    tables::NODES_ENDORSED_CERTIFICATES,
+    tables::NODES_INFO,
+    tables::SERVICE_CONFIG,
+    tables::SERVICE_INFO,
+];
 
 /// The keys of such records that a script wrote or removed.
 pub(super) fn touched(writes: &[TableWrite]) -> Vec<(String, Vec<u8>)> {
@@ -18,13 +25,14 @@ pub(super) fn touched(writes: &[TableWrite]) -> Vec<(String, Vec<u8>)> {
 /// Checks them, once the writes are part of the transaction.
 ///
 /// # Errors
-/// [`ConsortiumError::Stored`] that names the table.
+/// [`ConsortiumError::Stored`] that names the table, [`ConsortiumError::NoTrustedNode`].
 pub(super) fn check(tx: &mut Tx, touched: &[(String, Vec<u8>)]) -> Result<(), ConsortiumError> {
     for (table, key) in touched {
         match table.as_str() {
             tables::CONSTITUTION => service::constitution_text(tx).map(drop)?,
             tables::MEMBERS_INFO => members::info(tx, &stored::lossy(key)).map(drop)?,
             tables::SERVICE_CONFIG => service::configuration(tx).map(drop)?,
+            tables::NODES_INFO | tables::NODES_ENDORSED_CERTIFICATES => nodes::check(tx)?,
             _ => service::record(tx).map(drop)?,
         }
     }

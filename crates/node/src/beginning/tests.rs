@@ -12,19 +12,19 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::{self, CommandKind};
 
-const NOW: i64 = 1_750_000_000;
+pub(crate) const NOW: i64 = 1_750_000_000;
 
 /// A directory with everything that a node needs, and its configuration.
-struct Place {
+pub(crate) struct Place {
     root: TempDir,
-    config: Value,
+    pub(crate) config: Value,
 }
 
 /// Every file below a directory, but for the lock; directories without content.
 type Image = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let path = |name: &str| root.path().join(name);
         let key = SigningKey::generate(Curve::P384).unwrap();
@@ -43,18 +43,23 @@ impl Place {
         Self { root, config }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    fn state(&self, name: &str) -> PathBuf {
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
         self.path("data/ledger.state").join(name)
     }
 
     async fn begin(&self) -> Result<Begun, NodeError> {
+        self.begin_at(NOW).await
+    }
+
+    /// Starts at a time in seconds since 1970.
+    pub(crate) async fn begin_at(&self, now: i64) -> Result<Begun, NodeError> {
         let config = Arc::new(Config::parse(&self.config.to_string()).unwrap());
         let CommandKind::Start(start) = config.command.kind.clone() else { panic!("not a start") };
-        begin(&config, &start, tokio::task::spawn_blocking(String::new), NOW).await
+        begin(&config, &start, tokio::task::spawn_blocking(String::new), now).await
     }
 
     /// Starts, stops, and says whose service it is.
@@ -181,7 +186,8 @@ async fn sealed_files_missing_or_of_another_day_are_refused_by_name() {
     let today = fs::read(place.state("ledger_secrets.sealed")).unwrap();
 
     fs::write(place.state("ledger_secrets.sealed"), yesterday).unwrap();
-    assert!(place.refused().await.contains("ledger secrets beside it are of another day"));
+    let why = place.refused().await;
+    assert!(why.contains("ledger_secrets.sealed: it is of another day than the ledger"), "{why}");
     place.remove(&place.state("ledger_secrets.sealed"));
     assert!(place.refused().await.contains("ledger_secrets.sealed"));
     fs::write(place.state("ledger_secrets.sealed"), today).unwrap();
@@ -200,13 +206,13 @@ async fn a_resumed_node_shows_the_certificate_that_it_has_now() {
     let place = Place::new();
     let first = place.begin().await.unwrap();
     first.replica.stop().await.unwrap();
-    let (identity, node) = (first.identity.self_signed.to_pem(), first.node.self_signed_certificate);
+    let (identity, node) = (first.identity.self_signed.to_pem(), first.node.certificates.shown().own.to_pem());
     assert_eq!(identity, node);
     drop(first.lock);
     let again = place.begin().await.unwrap();
     assert_ne!(again.identity.self_signed.to_pem(), identity);
-    assert_eq!(again.node.self_signed_certificate, again.identity.self_signed.to_pem());
-    assert_eq!(fs::read_to_string(place.path("node_cert.pem")).unwrap(), again.node.self_signed_certificate);
+    assert_eq!(again.node.certificates.shown().own.to_pem(), again.identity.self_signed.to_pem());
+    assert_eq!(fs::read_to_string(place.path("node_cert.pem")).unwrap(), again.node.certificates.shown().own.to_pem());
     again.replica.stop().await.unwrap();
 }
 
@@ -217,4 +223,29 @@ async fn a_directory_is_used_by_one_start_at_a_time() {
     let why = place.begin().await.map(|_| ()).unwrap_err().to_string();
     assert!(why.contains("locked"), "{why}");
     begun.replica.stop().await.unwrap();
+}
+
+/// The configuration says what is noted about a node first; then the members do.
+#[tokio::test]
+async fn what_the_members_note_about_a_node_outlives_a_restart() {
+    let place = Place::new();
+    let begun = place.begin().await.unwrap();
+    let id = begun.node.node_id.clone();
+    let data = |replica: &Replica| {
+        let state = replica.committed().state.clone();
+        let stored = state.get(ledger::tables::NODES_INFO, id.as_bytes()).unwrap();
+        serde_json::from_slice::<Value>(&stored.value).unwrap().get("node_data").cloned()
+    };
+    assert_eq!(data(&begun.replica), None);
+    let mut tx = Tx::new(begun.replica.committed().state.clone());
+    let stored = tx.get(ledger::tables::NODES_INFO, id.as_bytes()).unwrap();
+    let mut info: Value = serde_json::from_slice(&stored).unwrap();
+    info["node_data"] = json!({"rack": 7});
+    tx.put(ledger::tables::NODES_INFO, id.clone(), info.to_string());
+    begun.replica.submit(Transaction::new(tx, [0; 32])).await.unwrap();
+    begun.replica.stop().await.unwrap();
+    drop(begun.lock);
+    let again = place.begin().await.unwrap();
+    assert_eq!(data(&again.replica), Some(json!({"rack": 7})));
+    again.replica.stop().await.unwrap();
 }

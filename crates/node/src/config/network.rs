@@ -102,7 +102,8 @@ impl Address {
     }
 }
 
-fn check_address(text: &str) -> Result<(), String> {
+/// Checks that a text is like `host:port`.
+pub(super) fn check_address(text: &str) -> Result<(), String> {
     let port = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
     if text.rsplit_once(':').is_some_and(port) { Ok(()) } else { Err(format!("is {text:?}, must be host:port")) }
 }

@@ -75,6 +75,18 @@ fn d31_the_resume_mode_is_chosen_at_start() {
 }
 
 #[test]
+fn the_listener_of_the_operator_is_asked_for() {
+    assert_eq!(Config::parse(&base().to_string()).unwrap().admin_address, None);
+    let config = with("/admin/bind_address", json!("127.0.0.1:9100")).unwrap();
+    assert_eq!(config.admin_address.as_deref(), Some("127.0.0.1:9100"));
+    assert_eq!(refusal("/admin/bind_address", json!("9100")), "admin.bind_address is \"9100\", must be host:port");
+    assert_eq!(refusal("/admin", json!({})), "admin.bind_address is missing");
+    assert!(refusal("/admin/port", json!(1)).starts_with("admin.bind_address is missing"));
+    let both = json!({"bind_address": "localhost:0", "port": 1});
+    assert!(refusal("/admin", both).starts_with("admin.port is not a known setting"));
+}
+
+#[test]
 fn unknown_members_are_named_in_full() {
     assert!(refusal("/colour", json!(1)).starts_with("colour is not a known setting"));
     let interface = "/network/rpc_interfaces/primary_rpc_interface";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use constitution::{Budget, Call, Engine, Outcome, ScriptError, Tables};
+use constitution::{Budget, Call, CertificateRequest, Engine, Outcome, ScriptError, TableWrite, Tables};
 use crypto::{AesKey, Certificate, Curve, SigningKey, issue};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
@@ -18,24 +18,42 @@ use ledger::tables;
 
 use super::*;
 use crate::{
+    certificates::{Certificates, Shown},
     commit::Committer,
     config::{self, CommandKind, Config, Start},
     found,
     governance::{Decider, Governance},
     http::Peer,
     info::{NodeInfo, Quote},
+    metrics::Metrics,
+    secrets::Secrets,
     tls::ClientCertificate,
-    vault::Identity,
+    vault::{Identity, Vault},
 };
 
-/// There are no scripts in these tests.
+/// Where `apply` writes the certificate that it was given.
+const MADE: &str = "public:ccf.gov.made";
+
+/// There are no scripts in these tests. Every proposal is accepted, and renews the certificate of the service.
 struct NoScripts;
 
 impl Engine for NoScripts {
-    fn run(&self, _: &str, _: &Call, _: &mut dyn Tables, _: &mut Budget) -> Result<Outcome, ScriptError> {
-        Err(ScriptError::TimeLimit)
+    fn run(&self, _: &str, call: &Call, tables: &mut dyn Tables, _: &mut Budget) -> Result<Outcome, ScriptError> {
+        let (mut value, mut writes) = (Value::Null, Vec::new());
+        match call.function.as_str() {
+            "resolve" => value = "Accepted".into(),
+            "apply" => {
+                let wanted = CertificateRequest::Network { valid_from: "261124034750Z".into(), days: 1 };
+                let made = tables.certificate(&wanted).unwrap().into_bytes();
+                writes.push(TableWrite { table: MADE.into(), key: b"k".to_vec(), value: Some(made) });
+            }
+            _ => return Err(ScriptError::TimeLimit),
+        }
+        Ok(Outcome { value, writes, effects: Vec::new() })
     }
 }
+
+mod foresight;
 
 struct World {
     front: Arc<Front>,
@@ -95,7 +113,7 @@ fn signer(identity: &Identity) -> Signer {
     Signer {
         service_key: copy(&identity.service_key),
         node_key: copy(&identity.node_key),
-        node_certificate: identity.node_certificate.to_pem(),
+        node_certificate: identity.node_certificate.to_pem().into(),
         issuer: "i".into(),
         subject: "s".into(),
         now,
@@ -113,33 +131,36 @@ async fn world() -> World {
     let (config, member) = configuration(&directory);
     let (config, names) = (Arc::new(config), ["iPAddress:127.0.0.1".to_owned()]);
     let start = start_of(&config);
-    let identity = found::identity(&config, start, &names, now()).unwrap();
+    let identity = Arc::new(found::identity(&config, start, &names, now()).unwrap());
     let node = NodeInfo {
         node_id: identity.node_key.public().id(),
-        self_signed_certificate: identity.self_signed.to_pem(),
+        certificates: Certificates::new(Shown::of(&identity)),
         quote: Quote::of_virtual(identity.node_key.public()),
         resume: consortium::genesis::ResumeMode::Auto,
         build_digest: "bd".into(),
         startup_seqno: 0,
         config: config.clone(),
+        stop_notice: Arc::default(),
     };
-    let key = AesKey::generate().unwrap();
-    let secrets = LedgerSecrets::from_keys([(1, key.clone())]).unwrap();
-    let opened = replication::open(options(&directory, &identity), &LedgerSecrets::new()).unwrap();
+    let secrets = LedgerSecrets::from_keys([(1, AesKey::generate().unwrap())]).unwrap();
+    let opened = replication::open(options(&directory, &identity), &LedgerSecrets::new(), &[]).unwrap();
     let replica = opened.start(secrets, signer(&identity)).await.unwrap();
     let genesis = genesis(&config, &identity, &node, &names);
     replica.submit(Transaction::new(genesis, [0; 32])).await.unwrap();
-    let committer = Committer::new(replica);
+    let vault = Vault::open(Arc::new(disk::RealDisk), directory.path().to_owned()).unwrap();
+    let secrets = Secrets::new(replica.clone(), vault, AesKey::generate().unwrap());
+    let committer = Committer::new(replica, Arc::default());
     let decider = Decider {
         engine: Arc::new(NoScripts),
         budget: Duration::from_secs(1),
-        ledger_secret: key,
+        secrets,
+        issuer: identity.clone(),
         identity_endorsement: Vec::new(),
     };
     let service = Service::new(committer.clone(), node, Governance::new(committer, decider));
     let interface = Arc::new(Interface::new(&config.network.rpc_interfaces[0]));
     let front = Front::new(service, vec![interface.clone()]);
-    World { front, interface, service: identity.service_certificate, member, _directory: directory }
+    World { front, interface, service: identity.service_certificate.clone(), member, _directory: directory }
 }
 
 fn genesis(config: &Config, identity: &Identity, node: &NodeInfo, names: &[String]) -> Tx {
@@ -346,4 +367,87 @@ async fn a_node_tells_who_it_is() {
     assert!(world.ask("GET", "/node/memory").await.body["current_allocated_heap_size"].as_u64().unwrap() > 0);
     let paths = world.ask("GET", "/node/api").await.body;
     assert!(paths["paths"]["/node/commit"]["get"].is_object());
+}
+
+#[tokio::test]
+async fn what_this_node_has_nothing_of_is_answered_as_by_one_with_nothing() {
+    let world = world().await;
+    let limits = world.ask("GET", "/node/js_metrics").await;
+    assert!(limits.header("x-ms-ccf-transaction-id").is_some());
+    assert_eq!((&limits.body["bytecode_used"], &limits.body["bytecode_size"]), (&json!(false), &json!(0)));
+    assert_eq!((&limits.body["max_execution_time"], limits.body.as_object().unwrap().len()), (&json!(1000), 6));
+    assert_eq!(world.ask("GET", "/node/index/strategies").await.body, json!([]));
+    for verb in ["GET", "HEAD"] {
+        for path in ["/node/snapshot", "/node/snapshot?since=5", "/node/snapshot/snapshot_1_2.committed"] {
+            let told = world.ask(verb, path).await;
+            assert_eq!((told.status, told.code()), (404, "ResourceNotFound"), "{verb} {path}");
+        }
+    }
+    let told = world.ask("GET", "/node/snapshot/x.committed").await;
+    assert_eq!(told.body["error"]["message"], "This node does not have a snapshot named x.committed");
+    // What only nodes of a cluster ask each other.
+    for path in ["/node/join", "/node/create", "/node/network/nodes/set_retired_committed"] {
+        let status = world.ask("POST", path).await.status;
+        assert!([404, 405].contains(&status), "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn the_only_node_is_not_forgotten() {
+    let world = world().await;
+    let id = world.front.inside.service.node().node_id.clone();
+    let told = world.ask("DELETE", &format!("/node/network/nodes/{id}")).await;
+    assert_eq!((told.status, told.code()), (400, "NodeNotRetiredCommitted"));
+    assert_eq!(told.body["error"]["message"], "Node is not completely retired");
+    let told = world.ask("DELETE", "/node/network/nodes/abc").await;
+    assert_eq!((told.status, told.code()), (404, "ResourceNotFound"));
+    assert_eq!(told.body["error"]["message"], "No such node");
+    assert_eq!(world.ask("GET", "/node/network/nodes/self").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_retired_node_is_forgotten_when_it_may_be() {
+    let world = world().await;
+    let (id, record) = ("ab".repeat(32), json!({"status": "Retired", "retired_committed": true}).to_string());
+    let add = |tx: &mut Tx| {
+        tx.put(tables::NODES_INFO, id.clone(), record.clone());
+        Ok(Output::empty())
+    };
+    world.front.inside.service.write(add).await.unwrap();
+    let removable = world.ask("GET", "/node/network/removable_nodes").await.body;
+    assert_eq!(removable["nodes"][0]["node_id"], id.as_str());
+    let told = world.ask("DELETE", &format!("/node/network/nodes/{id}")).await;
+    assert_eq!((told.status, &told.body), (200, &json!(true)));
+    assert!(told.header("x-ms-ccf-transaction-id").is_some());
+    assert_eq!(world.ask("GET", "/node/network/removable_nodes").await.body, json!({"nodes": []}));
+    assert_eq!(world.ask("GET", &format!("/node/network/nodes/{id}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_actor_and_status() {
+    let world = world().await;
+    for path in ["/node/commit", "/node/commit", "/node/nope", "/gov/service/info", "/app/contracts"] {
+        world.ask("GET", path).await;
+    }
+    let service = &world.front.inside.service;
+    let metrics = Metrics::new(service.clone(), service.counters(), vec![world.interface.clone()], now);
+    let page = metrics.page().unwrap();
+    for line in [
+        "cgs_http_requests_total{actor=\"node\",status=\"2xx\"} 2",
+        "cgs_http_requests_total{actor=\"node\",status=\"4xx\"} 1",
+        "cgs_http_requests_total{actor=\"gov\",status=\"4xx\"} 1",
+        "cgs_http_requests_total{actor=\"app\",status=\"4xx\"} 1",
+        "cgs_http_request_duration_seconds_count{actor=\"node\"} 3",
+        "cgs_service_status{status=\"Opening\"} 1",
+        "cgs_service_status{status=\"Open\"} 0",
+        "cgs_committed_seqno 2",
+        "cgs_transactions_total 1",
+        "cgs_batch_transactions_sum 1.0",
+        "cgs_batch_transactions_bucket{le=\"1\"} 1",
+        "cgs_resumes_total 0",
+        "cgs_certificate_ends_soon{certificate=\"service\"} 0",
+    ] {
+        assert!(page.lines().any(|other| other == line), "{line} is not in\n{page}");
+    }
+    assert!(!page.contains("PRIVATE") && !page.contains(&world.member.id()));
 }

@@ -53,7 +53,8 @@ pub(super) async fn run<H: Handler>(stream: TcpStream, tls: Option<TlsAcceptor>,
         return converse(stream, None, None, session, handler).await;
     };
     // A client that cannot agree on keys is told so by an alert.
-    let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+    let handshake = timeout(HANDSHAKE, tls.accept(stream)).await;
+    let Ok(Ok(stream)) = handshake else { return count(&session.place.interface.refused.handshake) };
     let Ok(certificate) = client_certificate(&stream) else { return };
     let http2 = stream.get_ref().1.alpn_protocol().map(|protocol| protocol == b"h2");
     converse(stream, certificate, http2, session, handler).await;

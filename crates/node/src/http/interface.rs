@@ -18,6 +18,7 @@ pub struct Interface {
     /// Limits of HTTP.
     pub limits: HttpLimits,
     sessions: AtomicUsize,
+    entered: AtomicUsize,
     peak: AtomicUsize,
     /// What was refused so far.
     pub(super) refused: Refused,
@@ -30,9 +31,12 @@ pub(super) struct Refused {
     pub(super) parsing: AtomicUsize,
     pub(super) header_too_large: AtomicUsize,
     pub(super) body_too_large: AtomicUsize,
+    pub(super) handshake: AtomicUsize,
+    surplus: AtomicUsize,
+    dropped: AtomicUsize,
 }
 
-/// What was counted at an interface, for `GET /node/metrics`.
+/// What was counted at an interface, for `GET /node/metrics` and the metrics of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// Sessions that are open.
@@ -45,6 +49,14 @@ pub struct Counts {
     pub header_too_large: usize,
     /// Requests with too large a body.
     pub body_too_large: usize,
+    /// Sessions that were opened, those beyond the soft limit left out.
+    pub opened: usize,
+    /// Sessions that ended before client and node had agreed on keys.
+    pub handshake: usize,
+    /// Sessions that were told that there are too many, beyond the soft limit.
+    pub surplus: usize,
+    /// Connections that were dropped, beyond the hard limit.
+    pub dropped: usize,
 }
 
 impl Interface {
@@ -57,6 +69,7 @@ impl Interface {
             hard_cap: config.max_open_sessions_hard,
             limits: config.http.clone(),
             sessions: AtomicUsize::new(0),
+            entered: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             refused: Refused::default(),
             room: Room::new(ROOM.max(4 * config.http.max_body_size.bytes)),
@@ -72,13 +85,21 @@ impl Interface {
             parsing: self.refused.parsing.load(Relaxed),
             header_too_large: self.refused.header_too_large.load(Relaxed),
             body_too_large: self.refused.body_too_large.load(Relaxed),
+            opened: self.entered.load(Relaxed),
+            handshake: self.refused.handshake.load(Relaxed),
+            surplus: self.refused.surplus.load(Relaxed),
+            dropped: self.refused.dropped.load(Relaxed),
         }
     }
 
     /// Counts a new session; the number of sessions that were there before it. `None` if there is no room for another.
     pub(super) fn enter(&self) -> Option<usize> {
         let room = |open: usize| (open < self.hard_cap).then_some(open + 1);
-        let before = self.sessions.fetch_update(Relaxed, Relaxed, room).ok()?;
+        let Ok(before) = self.sessions.fetch_update(Relaxed, Relaxed, room) else {
+            count(&self.refused.dropped);
+            return None;
+        };
+        count(if before < self.soft_cap { &self.entered } else { &self.refused.surplus });
         self.peak.fetch_max(before + 1, Relaxed);
         Some(before)
     }

@@ -58,7 +58,8 @@ pub async fn serve<H: Handler>(endpoint: Endpoint, handler: Arc<H>, mut stop: wa
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Returns when `stop` holds `true`.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // A sender that is gone cannot say anything any more: that is a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }

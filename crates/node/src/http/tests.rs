@@ -332,8 +332,26 @@ async fn sessions_have_a_soft_and_a_hard_limit() {
     second.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let text = rest(&mut second).await;
     assert!(text.starts_with("HTTP/1.1 503 SERVICE_UNAVAILABLE\r\n") && text.contains("SessionCapExhausted"), "{text}");
-    assert_eq!(server.interface.counts().peak, 2);
     one(&mut first, "GET / HTTP/1.1\r\n\r\n").await;
+    let counts = server.interface.counts();
+    assert_eq!((counts.peak, counts.opened, counts.surplus, counts.dropped), (2, 1, 1, 1));
+    // There is room again.
+    server.counts(|counts| counts.active == 1).await;
+    drop(first);
+    server.counts(|counts| counts.active == 0).await;
+    let mut third = server.connect(None, b"http/1.1").await.unwrap();
+    one(&mut third, "GET / HTTP/1.1\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_agree_on_keys_is_counted() {
+    let server = server().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    assert!(!bytes.starts_with(b"HTTP"), "{bytes:?}");
+    server.counts(|counts| counts.handshake == 1 && counts.active == 0).await;
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering::Relaxed;
+
 use api::Input;
 use consortium::genesis::ResumeMode;
 use serde_json::{Map, Value, json};
@@ -22,7 +24,7 @@ pub(crate) fn state(inside: &Inside, _: &Input) -> Answered {
         "resume": resume(node.resume, node.quote.format),
         "startup_seqno": node.startup_seqno,
         "state": "PartOfNetwork",
-        "stop_notice": false,
+        "stop_notice": node.stop_notice.load(Relaxed),
     });
     of_state(json(&body), &tx)
 }
@@ -41,7 +43,7 @@ fn resume(mode: ResumeMode, format: &str) -> Value {
 
 /// `GET /node/self_signed_certificate`
 pub(crate) fn self_signed_certificate(inside: &Inside, _: &Input) -> Answered {
-    tell(json(&json!({ "self_signed_certificate": inside.service.node().self_signed_certificate })))
+    tell(json(&json!({ "self_signed_certificate": inside.service.node().certificates.shown().own.to_pem() })))
 }
 
 /// `GET /node/metrics`

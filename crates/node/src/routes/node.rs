@@ -26,8 +26,17 @@ pub(super) static ROUTES: &[Route] = &[
     json("/consensus", node_api::consensus).says("The state of consensus."),
     json("/config", node_api::config).says("The addresses that nodes reach each other at."),
     json("/metrics", node_api::metrics).says("Sessions by interface."),
+    json("/js_metrics", node_api::js_metrics).says("The limits of scripts."),
     json("/jwt_keys/refresh/metrics", node_api::jwt_refresh)
         .says("How often issuers of tokens were asked for their keys."),
+    json("/index/strategies", node_api::index_strategies).says("What indexes the ledger besides: nothing."),
+    Route::new(NODE, Verb::Delete, "/network/nodes/{node_id}", Handler::Write(node_api::remove_node))
+        .json()
+        .says("Forgets a node whose retirement is complete."),
+    Route::new(NODE, Verb::Get, "/snapshot", Handler::Node(node_api::latest_snapshot)).says("The latest snapshot."),
+    Route::new(NODE, Verb::Head, "/snapshot", Handler::Node(node_api::latest_snapshot)).says("The latest snapshot."),
+    Route::new(NODE, Verb::Get, "/snapshot/{snapshot_name}", Handler::Node(node_api::snapshot)).says("A snapshot."),
+    Route::new(NODE, Verb::Head, "/snapshot/{snapshot_name}", Handler::Node(node_api::snapshot)).says("A snapshot."),
     json("/memory", node_api::memory).says("Memory of the process, in bytes."),
     json("/service/configuration", node_api::service_configuration).says("The settings of the service."),
     json("/service/previous_identity", node_api::previous_identity)

@@ -1,4 +1,6 @@
-//! A small service on any disk: genesis, private and public writes, resumes under fresh ledger secrets.
+//! A small service on any disk: genesis, private and public writes, resumes under fresh ledger secrets, rekeys.
+
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,8 +9,11 @@ use crypto::{
     issue::{self, Validity},
 };
 use disk::Disk;
-use kv::{State, Tx, TxId};
-use ledger::{secrets::LedgerSecrets, tables};
+use kv::{State, Tx, TxId, UNIT_KEY};
+use ledger::{
+    secrets::{HistoricalSecret, LedgerSecrets, PreviousSecret, Secret},
+    tables,
+};
 use replication::{Opened, Options, Replica, ReplicationError, Signer, Transaction, open};
 
 /// What outlives a process: keys, and the ledger secrets (which a node seals and syncs before it uses them).
@@ -17,6 +22,8 @@ pub(crate) struct Keys {
     node_key: Vec<u8>,
     node_certificate: String,
     pub(crate) secrets: LedgerSecrets,
+    /// The secret in waiting: the next rekey introduces it.
+    pub(crate) waiting: Option<AesKey>,
 }
 
 impl Keys {
@@ -31,14 +38,26 @@ impl Keys {
             node_key: node.to_pkcs8_der().unwrap().to_vec(),
             node_certificate: endorsed.unwrap().to_pem(),
             secrets: LedgerSecrets::new(),
+            waiting: None,
         }
     }
 
-    fn signer(&self) -> Signer {
+    /// What lies on a copy of the disk.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            service_key: self.service_key.clone(),
+            node_key: self.node_key.clone(),
+            node_certificate: self.node_certificate.clone(),
+            secrets: self.secrets.clone(),
+            waiting: self.waiting.clone(),
+        }
+    }
+
+    pub(crate) fn signer(&self) -> Signer {
         Signer {
             service_key: SigningKey::from_pkcs8_der(&self.service_key).unwrap(),
             node_key: SigningKey::from_pkcs8_der(&self.node_key).unwrap(),
-            node_certificate: self.node_certificate.clone(),
+            node_certificate: self.node_certificate.clone().into(),
             issuer: "service.example.com".into(),
             subject: "ledger.signature".into(),
             now: || 1_700_000_000,
@@ -64,7 +83,7 @@ impl Keys {
             chunk_size,
             segment_bytes: 8 * 1024,
         };
-        open(options, &self.secrets)
+        open(options, &self.secrets, self.waiting.as_slice())
     }
 
     /// Opens the ledger and goes on with it under a fresh secret; the first transaction says so.
@@ -76,9 +95,9 @@ impl Keys {
     ) -> Result<Replica, ReplicationError> {
         let opened = self.open(disk, directory, chunk_size)?;
         let next = opened.last().seqno + 1;
-        let used = self.secrets.iter().filter(|secret| secret.version() < next);
-        let used = used.map(|secret| (secret.version(), secret.key().clone()));
-        self.secrets = LedgerSecrets::from_keys(used.chain([(next, AesKey::generate().unwrap())])).unwrap();
+        self.secrets = opened.secrets();
+        self.secrets.push(next, AesKey::generate().unwrap()).unwrap();
+        self.waiting = Some(AesKey::generate().unwrap());
         let is_new = next == 1;
         let replica = opened.start(self.secrets.clone(), self.signer()).await?;
         let mut tx = Tx::new(replica.committed().state.clone());
@@ -86,11 +105,37 @@ impl Keys {
             tx.put(tables::NODES_ENDORSED_CERTIFICATES, self.node_id(), self.node_certificate.clone());
         } else {
             tx.put("public:test.resumes", next.to_le_bytes().to_vec(), "resumed");
+            let fresh = self.secrets.latest().unwrap();
+            put_record(&mut tx, self.secrets.for_seqno(next - 1).unwrap(), fresh.key(), Some(next));
         }
         let submitted = replica.submit(Transaction::new(tx, [0; 32])).await;
         submitted.map_err(|why| ReplicationError::Raft(why.to_string()))?;
         Ok(replica)
     }
+
+    /// A rekey that is decided on what is committed, and the secret that it introduces, kept before.
+    pub(crate) fn rekey(&mut self, replica: &Replica) -> Transaction {
+        let known = replica.secrets();
+        if self.waiting.as_ref().is_none_or(|waiting| known.contains(waiting)) {
+            self.secrets = (*known).clone();
+            self.waiting = Some(AesKey::generate().unwrap());
+        }
+        let mut tx = Tx::new(replica.committed().state.clone());
+        let next = self.waiting.clone().unwrap();
+        let current = known.for_seqno(tx.base().tx_id().seqno + 1).unwrap();
+        put_record(&mut tx, current, &next, None);
+        Transaction::new(tx, [0; 32]).with_next_secret(next)
+    }
+}
+
+/// The record that leads from one ledger secret to the next.
+pub(crate) fn put_record(tx: &mut Tx, previous: &Secret, next: &AesKey, next_version: Option<u64>) {
+    let table = tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET;
+    let stored = tx.written(table, &UNIT_KEY).map(|written| written.seqno);
+    let iv = crypto::random_bytes().unwrap();
+    let sealed = PreviousSecret::seal((previous.version(), previous.key()), next, iv, stored).unwrap();
+    let record = HistoricalSecret { next_version, previous_ledger_secret: Some(sealed) };
+    tx.put(table, UNIT_KEY.to_vec(), record.to_json().unwrap());
 }
 
 /// Writes `value` under `key`, publicly and privately, in one transaction.
