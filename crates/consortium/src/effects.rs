@@ -1,39 +1,52 @@
 //! What `apply` asks of the service itself, carried out on the tables.
 
+mod certificates;
+
 use constitution::Effect;
 use crypto::{AesKey, Certificate};
 use kv::{Tx, UNIT_KEY};
-use ledger::tables;
+use ledger::{secrets::Secret, tables};
 use serde_json::json;
 
 use crate::{
     ConsortiumError,
     json::sorted_text,
+    jwt,
+    rekey::rekey,
     service::{self, ServiceInfo, ServiceStatus},
     shares,
 };
 
+pub use certificates::Issuer;
+pub(crate) use certificates::make as make_certificate;
+
 /// What a decider needs of the node to carry out effects.
 #[derive(Clone, Copy)]
 pub struct ServiceContext<'a> {
-    /// The latest ledger secret, which recovery shares unwrap.
-    pub ledger_secret: &'a AesKey,
-    /// Fresh random bytes for one set of recovery shares. A decider that is run again may be given the same ones, since
-    /// at most one of its runs is committed.
+    /// The ledger secret behind the state that is decided on. Recovery shares unwrap it, unless there is a rekey.
+    pub ledger_secret: &'a Secret,
+    /// The secret that a rekey introduces: one that nothing was ever encrypted with, and that the node has kept safe.
+    pub next_secret: &'a AesKey,
+    /// Fresh random bytes for one set of recovery shares and what belongs to it. Not to be used for two transactions.
     pub share_seed: &'a [u8; 32],
     /// The value for `previous_service_identity_endorsement` when the service opens: JSON, of this service's identity by
     /// itself.
     pub identity_endorsement: &'a [u8],
+    /// Signs with the key of the service what `apply` asks for. Whoever only tries out what a proposal would do must
+    /// bring one with another key: a certificate that was not voted on must not exist.
+    pub issuer: &'a dyn Issuer,
 }
 
 /// What the node does once the transaction is committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeEffect {
     /// Ends the chunk of the ledger at the next signature.
     ChunkLedger,
     /// Takes a snapshot.
     Snapshot,
+    /// Has this secret take over right behind the transaction.
+    Rekey(AesKey),
 }
 
 /// Carries out one effect.
@@ -46,7 +59,9 @@ pub fn apply(tx: &mut Tx, effect: Effect, context: &ServiceContext<'_>) -> Resul
         Effect::RefreshRecoveryShares => refresh_shares(tx, context).map(|()| Vec::new()),
         Effect::ChunkLedger => Ok(vec![NodeEffect::ChunkLedger]),
         Effect::Snapshot => Ok(vec![NodeEffect::Snapshot]),
-        Effect::RekeyLedger => Err(ConsortiumError::NotAvailable("trigger_ledger_rekey")),
+        Effect::RekeyLedger => rekey(tx, context),
+        Effect::SetJwtPublicSigningKeys { issuer, jwks } => jwt::set_keys(tx, &issuer, &jwks).map(|()| Vec::new()),
+        Effect::RemoveJwtPublicSigningKeys { issuer } => jwt::remove_keys(tx, &issuer).map(|()| Vec::new()),
         _ => Err(ConsortiumError::NotAvailable("this action")),
     }
 }

@@ -21,6 +21,8 @@ pub mod nodes;
 pub mod policies;
 pub mod proposals;
 pub mod recovery;
+mod rekey;
+mod runtime;
 mod scripts;
 pub mod service;
 mod shares;
@@ -28,8 +30,9 @@ pub mod state_digests;
 mod stored;
 pub mod users;
 
-pub use effects::{NodeEffect, ServiceContext};
+pub use effects::{Issuer, NodeEffect, ServiceContext};
 pub use error::ConsortiumError;
+pub use runtime::script_budget;
 pub use scripts::Scripts;
 
 /// How the service resumes after a restart (D31); JSON string, one value. Chosen at genesis.

@@ -1,11 +1,16 @@
 use std::time::Duration;
 
 use api::ApiError;
-use constitution::{Budget, Call, Context, Engine, Outcome, ScriptError, TableWrite, Tables};
+use constitution::{Budget, Call, CertificateRequest, Context, Engine, Outcome, ScriptError, TableWrite, Tables};
 use kv::Tx;
 use serde_json::Value;
 
-use crate::{proposals::Failure, service};
+use crate::{
+    ServiceContext,
+    effects::{self, Issuer},
+    proposals::Failure,
+    runtime, service,
+};
 
 /// The module name of the constitution in traces (CCF).
 const CONSTITUTION_MODULE: &str = "public:ccf.gov.constitution[0]";
@@ -37,17 +42,28 @@ pub(crate) struct Request<'a> {
 }
 
 impl Scripts<'_> {
-    /// Calls a function of the constitution.
+    /// Calls a function of the constitution that decides something: `validate` or `resolve`.
     pub(crate) fn constitution(
         &mut self,
         tx: &mut Tx,
         request: Request<'_>,
         function: &str,
         arguments: Vec<Value>,
-        context: Context,
     ) -> Result<Outcome, Fault> {
-        let text = service::constitution_text(tx).map_err(|why| Fault::Service(why.into()))?;
-        self.run(tx, request, (CONSTITUTION_MODULE.into(), text), function, arguments, context)
+        let module = constitution_module(tx)?;
+        self.run(tx, request, module, function, arguments, None)
+    }
+
+    /// Calls `apply` of the constitution, which may write and ask for certificates.
+    pub(crate) fn apply(
+        &mut self,
+        tx: &mut Tx,
+        request: Request<'_>,
+        arguments: Vec<Value>,
+        context: &ServiceContext<'_>,
+    ) -> Result<Outcome, Fault> {
+        let module = constitution_module(tx)?;
+        self.run(tx, request, module, "apply", arguments, Some(context.issuer))
     }
 
     /// Calls `vote` of a ballot, given as module name and text, with at most `share` of the budget.
@@ -62,7 +78,7 @@ impl Scripts<'_> {
         let mut own = Budget::new(share.min(self.budget.remaining()));
         let given = own.remaining();
         let mut scripts = Scripts { engine: self.engine, budget: &mut own };
-        let outcome = scripts.run(tx, request, module, "vote", arguments, Context::ReadOnly);
+        let outcome = scripts.run(tx, request, module, "vote", arguments, None);
         self.budget.spend(given.saturating_sub(own.remaining()));
         outcome
     }
@@ -74,20 +90,27 @@ impl Scripts<'_> {
         (module_name, module_text): (String, String),
         function: &str,
         arguments: Vec<Value>,
-        context: Context,
+        issuer: Option<&dyn Issuer>,
     ) -> Result<Outcome, Fault> {
         let call = Call {
             module_name,
             module_text,
             function: function.into(),
             arguments,
-            context,
+            context: if issuer.is_some() { Context::Apply } else { Context::ReadOnly },
             created_at_ms: request.created_at.saturating_mul(1000),
             seed: request.seed,
+            limits: runtime::limits(tx),
         };
-        let outcome = self.engine.run(request.member_id, &call, &mut TxTables(tx), self.budget);
+        let outcome = self.engine.run(request.member_id, &call, &mut TxTables { tx, issuer }, self.budget);
         outcome.map_err(Fault::from)
     }
+}
+
+/// Name and text of the constitution as a module.
+fn constitution_module(tx: &mut Tx) -> Result<(String, String), Fault> {
+    let text = service::constitution_text(tx).map_err(|why| Fault::Service(why.into()))?;
+    Ok((CONSTITUTION_MODULE.into(), text))
 }
 
 /// Why a script gave no result.
@@ -140,8 +163,11 @@ pub(crate) fn take_writes(tx: &mut Tx, writes: Vec<TableWrite>) -> Result<(), Fa
 }
 
 /// The tables of a transaction as scripts see them: governance and internal tables, nothing of the application and
-/// nothing private.
-struct TxTables<'a>(&'a mut Tx);
+/// nothing private. In `apply` it also makes certificates.
+struct TxTables<'a> {
+    tx: &'a mut Tx,
+    issuer: Option<&'a dyn Issuer>,
+}
 
 fn is_readable(table: &str) -> bool {
     table.starts_with(GOVERNANCE) || table.starts_with(INTERNAL)
@@ -149,16 +175,21 @@ fn is_readable(table: &str) -> bool {
 
 impl Tables for TxTables<'_> {
     fn get(&mut self, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        is_readable(table).then(|| self.0.get(table, key)).flatten().map(|value| value.to_vec())
+        is_readable(table).then(|| self.tx.get(table, key)).flatten().map(|value| value.to_vec())
     }
 
     fn entries(&mut self, table: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let entries = if is_readable(table) { self.0.entries(table) } else { Vec::new() };
+        let entries = if is_readable(table) { self.tx.entries(table) } else { Vec::new() };
         entries.into_iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
     fn written(&mut self, table: &str, key: &[u8]) -> Option<u64> {
-        is_readable(table).then(|| self.0.written(table, key)).flatten().map(|written| written.seqno)
+        is_readable(table).then(|| self.tx.written(table, key)).flatten().map(|written| written.seqno)
+    }
+
+    fn certificate(&mut self, wanted: &CertificateRequest) -> Result<String, String> {
+        let issuer = self.issuer.ok_or_else(|| "certificates are made in apply only".to_owned())?;
+        effects::make_certificate(self.tx, wanted, issuer).map_err(|why| why.to_string())
     }
 }
 
@@ -179,7 +210,7 @@ mod tests {
         let mut state = State::default();
         state.apply(TxId::new(2, 7), &writes);
         let mut tx = Tx::new(state);
-        let mut tables = TxTables(&mut tx);
+        let mut tables = TxTables { tx: &mut tx, issuer: None };
         for (table, seen) in
             [("public:ccf.gov.a", true), ("public:ccf.internal.a", true), ("public:app", false), ("secrets", false)]
         {

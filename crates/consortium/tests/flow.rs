@@ -14,6 +14,7 @@ mod world;
 
 use std::process::ExitCode;
 
+use crypto::{Certificate, Curve, SigningKey};
 use serde_json::{Value, json};
 use world::{ACCEPT, REJECT, World, action};
 
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(world::SCRIPT_HOST) {
         return constitution::script_host_main();
     }
-    let tests: [(&str, fn()); 13] = [
+    let tests: [(&str, fn()); 15] = [
         ("three_members_open_the_service_and_accept_a_contract", three_members_open_the_service_and_accept_a_contract),
         ("a_contract_is_decided_once", a_contract_is_decided_once),
         ("one_rejection_ends_a_contract_proposal", one_rejection_ends_a_contract_proposal),
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         ("d04_malformed_proposals_are_named", d04_malformed_proposals_are_named),
         ("d05_a_new_constitution_ends_what_was_open", d05_a_new_constitution_ends_what_was_open),
         ("d06_empty_actions_are_refused", d06_empty_actions_are_refused),
+        ("apply_gets_certificates_and_sets_keys", apply_gets_certificates_and_sets_keys),
+        ("limits_of_scripts_are_raised_by_vote", limits_of_scripts_are_raised_by_vote),
         ("d18_a_removed_members_ballot_is_ignored", d18_a_removed_members_ballot_is_ignored),
         ("d19_a_proposal_that_cannot_be_applied_has_failed", d19_a_proposal_that_cannot_be_applied_has_failed),
         ("d20_an_ack_resolves_what_waited_for_it", d20_an_ack_resolves_what_waited_for_it),
@@ -134,6 +137,69 @@ fn d05_a_new_constitution_ends_what_was_open() {
 fn d06_empty_actions_are_refused() {
     let error = World::opened().propose(0, &json!([])).unwrap_err();
     assert_eq!((error.status, error.code), (400, "ProposalFailedToValidate"));
+}
+
+/// Replaces the constitution by one that accepts everything and does this.
+fn rule(world: &mut World, apply: &str) {
+    let text = format!(
+        "const put = (table, key, value) => ccf.kv['public:ccf.gov.' + table].set(ccf.strToBuf(key), ccf.strToBuf(value));
+         export function validate(proposal) {{ return {{ valid: true, description: '' }} }}
+         export function resolve(proposal, proposer, votes) {{ return 'Accepted' }}
+         export function apply(proposal, id) {{ const args = JSON.parse(proposal); {apply} }}"
+    );
+    world.pass(0, &json!([action("set_constitution", json!({ "constitution": text }))]), 3);
+}
+
+fn apply_gets_certificates_and_sets_keys() {
+    let mut world = World::opened();
+    rule(
+        &mut world,
+        "put('made', 'node', ccf.network.generateEndorsedCertificate(args.request, '261124034750Z', args.days));
+         put('made', 'service', ccf.network.generateNetworkCertificate('2026-11-24 03:47:50', args.days));
+         ccf.setJwtPublicSigningKeys('https://issuer', {}, args.jwks);",
+    );
+    let node = SigningKey::generate(Curve::P384).unwrap();
+    let request = crypto::issue::signing_request(&node, "CN=CCF Node", &["dNSName:localhost".into()]).unwrap();
+    let certificate = world.certificate(0).replace("-----BEGIN CERTIFICATE-----", "");
+    let x5c = certificate.replace("-----END CERTIFICATE-----", "").replace('\n', "");
+    let jwks = json!({ "keys": [{ "kid": "k", "kty": "EC", "x5c": [x5c] }] });
+    let payload = |days: u32, jwks: &Value| json!({ "request": request, "days": days, "jwks": jwks }).to_string();
+    let done = world.propose_raw(0, &payload(90, &jwks)).unwrap();
+    assert_eq!(done["proposalState"], "Accepted", "{done}");
+    let made =
+        |world: &World, key: &str| Certificate::from_pem(&world.raw("public:ccf.gov.made", key).unwrap()).unwrap();
+    let (service, endorsed) = (made(&world, "service"), made(&world, "node"));
+    endorsed.verify_issued_by(&service).unwrap();
+    endorsed.verify_issued_by(&world.service_certificate()).unwrap();
+    assert_eq!(&endorsed.public_key().unwrap(), node.public());
+    let keys = "public:ccf.gov.jwt.public_signing_keys_metadata_v2";
+    assert_eq!(world.record(keys, "k")[0]["issuer"], "https://issuer");
+
+    for (payload, why) in [
+        (payload(366, &jwks), "a certificate of a node may be valid for at most 365 days, not for 366"),
+        (payload(1, &json!({})), "the keys of issuer https://issuer cannot be set: "),
+    ] {
+        let failed = world.propose_raw(0, &payload).unwrap();
+        assert_eq!(failed["proposalState"], "Failed", "{failed}");
+        let reason = failed["failure"]["reason"].as_str().unwrap();
+        assert!(reason.starts_with(&format!("Failed to apply(): Error: {why}")), "{reason}");
+    }
+    assert_eq!(made(&world, "node"), endorsed, "a proposal that failed has changed nothing");
+}
+
+fn limits_of_scripts_are_raised_by_vote() {
+    let mut world = World::opened();
+    let options = json!({ "max_heap_bytes": 200 << 20, "max_stack_bytes": 1 << 20, "max_execution_time_ms": 4000 });
+    rule(
+        &mut world,
+        "const heap = []; for (let i = 0; i < 120; i++) heap.push(new Uint8Array(1 << 20).fill(1));
+         put('made', 'size', String(heap.length));",
+    );
+    assert_eq!(world.propose_raw(0, "{}").unwrap()["proposalState"], "Failed");
+    world.put_record("public:ccf.gov.js_runtime_options", &options);
+    let done = world.propose_raw(0, "{}").unwrap();
+    assert_eq!(done["proposalState"], "Accepted", "{done}");
+    assert_eq!(world.raw("public:ccf.gov.made", "size").as_deref(), Some("120"));
 }
 
 fn d18_a_removed_members_ballot_is_ignored() {

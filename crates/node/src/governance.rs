@@ -2,6 +2,7 @@
 
 mod decider;
 mod foresight;
+mod issuer;
 
 use std::{
     collections::HashMap,
@@ -217,8 +218,11 @@ fn too_many_requests() -> ApiError {
 
 fn transaction(tx: Tx, effects: &[NodeEffect], claims_digest: Digest) -> Transaction {
     let transaction = Transaction::new(tx, claims_digest);
-    let chunk = effects.iter().any(|effect| matches!(effect, NodeEffect::ChunkLedger));
-    if chunk { transaction.with_chunk_after() } else { transaction }
+    effects.iter().fold(transaction, |transaction, effect| match effect {
+        NodeEffect::ChunkLedger => transaction.with_chunk_after(),
+        NodeEffect::Rekey(secret) => transaction.with_next_secret(secret.clone()),
+        _ => transaction,
+    })
 }
 
 /// Runs on a thread that may wait for scripts.

@@ -1,6 +1,5 @@
 use api::ApiError;
 use bytes::Bytes;
-use constitution::Context;
 use kv::Tx;
 use ledger::tables;
 use serde_json::Value;
@@ -34,8 +33,7 @@ pub fn validate(tx: &mut Tx, signed: &Signed, scripts: &mut Scripts<'_>) -> Resu
         .map_err(|why| ApiError::bad_request("InvalidInput", format!("The proposal is not UTF-8 text: {why}.")))?;
     let seed = crypto::sha256(&signed.signature);
     let request = Request { member_id: &signed.member_id, created_at: signed.created_at, seed };
-    let outcome =
-        scripts.constitution(tx, request, "validate", vec![text.into()], Context::ReadOnly).map_err(refused)?;
+    let outcome = scripts.constitution(tx, request, "validate", vec![text.into()]).map_err(refused)?;
     check_verdict(&outcome.value)?;
     check_readable(text)?;
     Ok(Validated { payload: signed.payload.clone() })

@@ -6,7 +6,6 @@ mod shown;
 mod tests;
 
 use api::{ApiError, Output};
-use constitution::Context;
 use kv::Tx;
 use ledger::tables;
 use serde_json::{Map, Value, json};
@@ -56,8 +55,8 @@ struct Applied {
 /// `apply` of an Open proposal as if those agreed who still have to, and answers what would be written. The transaction
 /// is not to be committed; what it read says how long the answer stays true.
 ///
-/// `context` must hold a secret that is none: nobody may be given recovery shares that were not voted on, so internal
-/// tables are left out, and what they would hold is made from nothing.
+/// `context` must hold a secret that is none and an issuer that is not the service: nobody may be given recovery shares or
+/// certificates that were not voted on. Internal tables are left out, and what they would hold is made from nothing.
 ///
 /// # Errors
 /// 400 `InvalidResourceName`, `ProposalNotOpen`; 404 `ProposalNotFound`; 500 if the constitution cannot resolve the
@@ -160,7 +159,7 @@ fn try_apply(
     context: &ServiceContext<'_>,
 ) -> Result<Vec<String>, Fault> {
     let arguments = vec![proposal.text.as_str().into(), proposal.id.as_str().into()];
-    let outcome = scripts.constitution(tx, request, "apply", arguments, Context::Apply)?;
+    let outcome = scripts.apply(tx, request, arguments, context)?;
     let effects = outcome.effects.iter().map(shown::effect).collect();
     resolve::carry_out(tx, outcome, context)?;
     Ok(effects)

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use api::{ApiError, is_truthy};
-use constitution::{Context, Outcome};
+use constitution::Outcome;
 use kv::Tx;
 use ledger::tables;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::{Decided, Failure, ProposalInfo, ProposalState, open, record, sound};
 use crate::{
     ConsortiumError, NodeEffect, ServiceContext, effects,
     scripts::{self, Fault, Request, Scripts},
+    state_digests,
 };
 
 /// A proposal that is being decided; `info` is not written yet.
@@ -46,6 +47,8 @@ pub fn waiting(tx: &mut Tx) -> Result<Vec<String>, ApiError> {
 /// Resolves a proposal again because `member_id` has become active by a request of `created_at` (D20). `None` if it is no
 /// longer Open.
 ///
+/// What it decides is recorded with the acknowledgement that it decided on, so that it can be computed again (D39).
+///
 /// # Errors
 /// 404 `ProposalNotFound`; 500 if the constitution cannot resolve it; 503 if no script host is free.
 pub fn reresolve(
@@ -60,9 +63,18 @@ pub fn reresolve(
     if info.state != ProposalState::Open {
         return Ok(None);
     }
+    let acknowledged = state_digests::recorded(tx, member_id)?;
+    // Another acknowledgement may have come in since.
+    let created_at = acknowledged.as_ref().map_or(created_at, |(_, created_at)| *created_at);
     let request = Request { member_id, created_at, seed: seed(proposal_id)? };
     let proposal = Proposal { text: record::text(tx, proposal_id)?, id: proposal_id.into(), info };
-    settle(tx, proposal, request, None, scripts, context).map(Some)
+    let decided = settle(tx, proposal, request, None, scripts, context)?;
+    if let Some((message, _)) = acknowledged
+        && !tx.is_read_only()
+    {
+        super::put_history(tx, member_id, message);
+    }
+    Ok(Some(decided))
 }
 
 /// `Math.random` of everything that is decided about a proposal starts from its id (D39).
@@ -195,7 +207,7 @@ pub(super) fn resolve(
         list.into(),
         proposal.id.as_str().into(),
     ];
-    let outcome = scripts.constitution(tx, request, "resolve", arguments, Context::ReadOnly).map_err(unresolved)?;
+    let outcome = scripts.constitution(tx, request, "resolve", arguments).map_err(unresolved)?;
     match outcome.value.as_str() {
         Some("Open") => Ok(ProposalState::Open),
         Some("Accepted") => Ok(ProposalState::Accepted),
@@ -251,7 +263,7 @@ fn try_apply(
     context: &ServiceContext<'_>,
 ) -> Result<Vec<NodeEffect>, Fault> {
     let arguments = vec![proposal.text.as_str().into(), proposal.id.as_str().into()];
-    let outcome = scripts.constitution(tx, request, "apply", arguments, Context::Apply)?;
+    let outcome = scripts.apply(tx, request, arguments, context)?;
     carry_out(tx, outcome, context)
 }
 

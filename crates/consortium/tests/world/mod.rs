@@ -5,15 +5,18 @@ use std::time::Duration;
 use api::{ApiError, Body, Caller, CallerPolicy, Input, Output};
 use bytes::Bytes;
 use consortium::{
-    NodeEffect, Scripts, ServiceContext,
+    Issuer, NodeEffect, Scripts, ServiceContext,
     envelope::{self, MessageType, Policy, Signed},
     genesis::{Application, GenesisInput, GenesisMember, GenesisNode, ResumeMode, genesis},
     proposals, service, state_digests,
 };
 use constitution::{Budget, DEFAULT_CONSTITUTION, Pool, PoolOptions};
-use crypto::{AesKey, Curve, SigningKey, issue};
+use crypto::{
+    AesKey, Certificate, Curve, SigningKey,
+    issue::{self, Validity},
+};
 use kv::{State, Tx, TxId, UNIT_KEY, WriteSet};
-use ledger::tables;
+use ledger::{secrets::Secret, tables};
 use serde_json::{Value, json};
 
 pub(crate) const SCRIPT_HOST: &str = "script-host";
@@ -31,11 +34,25 @@ struct Member {
     certificate: String,
 }
 
+/// Signs with this key.
+struct ServiceKey(SigningKey);
+
+impl Issuer for ServiceKey {
+    fn endorse(&self, request: &str, validity: Validity, service: &Certificate) -> crypto::Result<Certificate> {
+        issue::endorse_request(request, validity, &self.0, service)
+    }
+
+    fn renew(&self, service: &Certificate, validity: Validity) -> crypto::Result<Certificate> {
+        issue::renew_service_certificate(&self.0, service, validity)
+    }
+}
+
 pub(crate) struct World {
     state: State,
     members: Vec<Member>,
     pool: Pool,
-    ledger_secret: AesKey,
+    service_key: ServiceKey,
+    ledger_secret: Secret,
     now: i64,
     fixed_now: bool,
 }
@@ -52,8 +69,16 @@ impl World {
         let service_certificate = issue::service_certificate(&service_key, "CCF Service", VALIDITY).unwrap().to_pem();
         let mut state = State::default();
         state.apply(TxId::new(2, 1), &genesis(&genesis_input(given, service_certificate)).unwrap());
-        let ledger_secret = AesKey::from_bytes([9; 32]).unwrap();
-        let mut world = Self { state, members, pool, ledger_secret, now: 1_760_000_000, fixed_now: false };
+        let ledger_secret = Secret::new(1, AesKey::from_bytes([9; 32]).unwrap());
+        let mut world = Self {
+            state,
+            members,
+            pool,
+            service_key: ServiceKey(service_key),
+            ledger_secret,
+            now: 1_760_000_000,
+            fixed_now: false,
+        };
         world.sign_state();
         world
     }
@@ -113,6 +138,23 @@ impl World {
         serde_json::from_slice(&self.state.get(table, &UNIT_KEY).unwrap().value).unwrap()
     }
 
+    /// A raw record.
+    pub(crate) fn raw(&self, table: &str, key: &str) -> Option<String> {
+        let stored = self.state.get(table, key.as_bytes())?;
+        Some(String::from_utf8(stored.value.to_vec()).unwrap())
+    }
+
+    /// Writes the record of a table of one value, as if that had been voted.
+    pub(crate) fn put_record(&mut self, table: &str, record: &Value) {
+        let mut tx = self.tx();
+        tx.put(table, UNIT_KEY.to_vec(), record.to_string());
+        self.commit(tx);
+    }
+
+    pub(crate) fn service_certificate(&self) -> Certificate {
+        Certificate::from_pem(&service::record(&mut self.tx()).unwrap().cert).unwrap()
+    }
+
     /// The service's list of open proposals.
     pub(crate) fn open_proposals(&self) -> Vec<String> {
         let id = |key: &Bytes| String::from_utf8(key.to_vec()).unwrap();
@@ -149,8 +191,10 @@ impl World {
         let mut scripts = Scripts { engine: &self.pool, budget: &mut budget };
         let context = ServiceContext {
             ledger_secret: &self.ledger_secret,
+            next_secret: &AesKey::generate().unwrap(),
             share_seed: &[5; 32],
             identity_endorsement: br#"{"endorsement":"e"}"#,
+            issuer: &self.service_key,
         };
         let result = run(&mut tx, &mut scripts, &context)?;
         self.commit(tx);

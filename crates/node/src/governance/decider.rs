@@ -2,26 +2,30 @@ use std::{sync::Arc, time::Duration};
 
 use api::{ApiError, Output};
 use consortium::{
-    NodeEffect, Scripts, ServiceContext,
+    Issuer, NodeEffect, Scripts, ServiceContext,
     envelope::{self, Signed},
     proposals::{self, Decided, Validated, Viewer},
-    state_digests,
+    script_budget, state_digests,
 };
-use constitution::{Budget, Engine};
+use constitution::Engine;
 use crypto::AesKey;
 use kv::{ReadSet, State, Tx, TxId};
+use ledger::secrets::Secret;
 use replication::Committed;
 
-use super::{Kind, Request};
+use super::{Kind, Request, issuer::StandIn};
+use crate::secrets::{Around, Secrets};
 
 /// What deciding needs besides the state. It runs on threads that may wait for scripts.
 pub(crate) struct Decider {
     /// Runs the scripts of the consortium.
     pub(crate) engine: Arc<dyn Engine>,
-    /// Time for all scripts of one request (D41).
+    /// Time for all scripts of one request (D41), unless members have raised it.
     pub(crate) budget: Duration,
-    /// The latest ledger secret, which recovery shares unwrap.
-    pub(crate) ledger_secret: AesKey,
+    /// The ledger secrets: recovery shares unwrap the current one, a rekey introduces the next one.
+    pub(crate) secrets: Secrets,
+    /// Makes the certificates that are voted for.
+    pub(crate) issuer: Arc<dyn Issuer>,
     /// The service's endorsement of its own identity, recorded when it opens.
     pub(crate) identity_endorsement: Vec<u8>,
 }
@@ -53,7 +57,7 @@ impl Decider {
     }
 
     fn validate_signed(&self, signed: &Signed, mut tx: Tx) -> Result<Valid, ApiError> {
-        let mut budget = Budget::new(self.budget);
+        let mut budget = script_budget(&mut tx, self.budget);
         let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
         let validated = proposals::validate(&mut tx, signed, &mut scripts)?;
         Ok(Valid { validated, reads: tx.into_parts().0 })
@@ -90,9 +94,9 @@ impl Decider {
         valid: Option<Valid>,
         base: &Committed,
     ) -> Result<(Decided, bool), ApiError> {
-        let seed = share_seed()?;
-        let context = self.context(&seed);
-        let mut budget = Budget::new(self.budget);
+        let (seed, around) = (share_seed()?, self.around(base.state.tx_id())?);
+        let context = self.context(&seed, &around);
+        let mut budget = script_budget(tx, self.budget);
         let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
         let (proposal, member) = (request.input.param("proposalId"), request.input.param("memberId"));
         let quiet = |output| Decided { output, effects: Vec::new() };
@@ -119,34 +123,45 @@ impl Decider {
         member: &str,
         created_at: i64,
     ) -> Result<Option<(Tx, Decided)>, ApiError> {
-        let seed = share_seed()?;
-        let context = self.context(&seed);
-        let mut budget = Budget::new(self.budget);
-        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
+        let (seed, around) = (share_seed()?, self.around(state.tx_id())?);
+        let context = self.context(&seed, &around);
         let mut tx = Tx::new(state);
+        let mut budget = script_budget(&mut tx, self.budget);
+        let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
         let decided = proposals::reresolve(&mut tx, proposal, member, created_at, &mut scripts, &context)?;
         Ok(decided.filter(|_| !tx.is_read_only()).map(|decided| (tx, decided)))
     }
 
-    /// Works out what a proposal would do, and what that follows from. The ledger secret stays out of it: what recovery
-    /// shares would hold unwraps nothing.
+    /// Works out what a proposal would do, and what that follows from. The ledger secrets stay out of it: what recovery
+    /// shares would hold unwraps nothing. So does the key of the service: certificates come from a stand-in.
     pub(super) fn foresee(&self, state: State, proposal: &str, member: &str) -> Result<(Output, ReadSet), ApiError> {
         let seed = share_seed()?;
-        let no_secret = AesKey::from_bytes(share_seed()?).map_err(|why| ApiError::internal(why.to_string()))?;
-        let context = ServiceContext { ledger_secret: &no_secret, ..self.context(&seed) };
-        let mut budget = Budget::new(self.budget);
+        let none = || AesKey::generate().map_err(|why| ApiError::internal(why.to_string()));
+        let no_secrets = Around { current: Secret::new(1, none()?), next: none()? };
+        let stand_in = StandIn::new().map_err(|why| ApiError::internal(why.to_string()))?;
+        let context = ServiceContext { issuer: &stand_in, ..self.context(&seed, &no_secrets) };
+        let mut tx = Tx::new(state);
+        let mut budget = script_budget(&mut tx, self.budget);
         let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
         let viewer = Viewer { member_id: member, now: time::OffsetDateTime::now_utc().unix_timestamp() };
-        let mut tx = Tx::new(state);
         let output = proposals::effect(&mut tx, proposal, viewer, &mut scripts, &context)?;
         Ok((output, tx.into_parts().0))
     }
 
-    fn context<'a>(&'a self, share_seed: &'a [u8; 32]) -> ServiceContext<'a> {
+    fn around(&self, base: TxId) -> Result<Around, ApiError> {
+        self.secrets.around(base).map_err(|why| {
+            tracing::error!(error = %why, "nothing can be decided: the next ledger secret cannot be kept safe");
+            ApiError::internal("The next ledger secret of the service cannot be kept safe.")
+        })
+    }
+
+    fn context<'a>(&'a self, share_seed: &'a [u8; 32], around: &'a Around) -> ServiceContext<'a> {
         ServiceContext {
-            ledger_secret: &self.ledger_secret,
+            ledger_secret: &around.current,
+            next_secret: &around.next,
             share_seed,
             identity_endorsement: &self.identity_endorsement,
+            issuer: &*self.issuer,
         }
     }
 }
