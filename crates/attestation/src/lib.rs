@@ -15,13 +15,16 @@
 
 mod bytes;
 mod check;
+pub mod claims;
 pub mod cvm;
 pub mod did;
+pub mod policy;
 mod rejection;
 pub mod snp;
 mod trail;
 pub mod uvm;
 
 pub use check::Check;
+pub use claims::Claims;
 pub use rejection::{Rejection, Result};
 pub use trail::Trail;
