@@ -57,11 +57,21 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<(), CliError> 
         Verb::List => list(context).await,
         Verb::Set(args) => {
             let bundle = data::text(&args.file)?;
-            data::certificate(&args.file)?;
+            check(&bundle).map_err(|why| {
+                CliError::usage(format!("{} is not a list of certificates in PEM: {why}", args.file.display()))
+            })?;
             let action = Action::new("set_ca_cert_bundle", json!({ "name": args.name, "cert_bundle": bundle }));
             proposal::propose(context, action, args.proposing).await
         }
         Verb::Remove(args) => remove(args, context).await,
+    }
+}
+
+fn check(bundle: &str) -> Result<(), String> {
+    match crypto::certificates_from_pem(bundle) {
+        Ok(certificates) if certificates.is_empty() => Err("there is none in it".into()),
+        Ok(_) => Ok(()),
+        Err(why) => Err(why.to_string()),
     }
 }
 

@@ -37,6 +37,8 @@ fn it_tells_the_whole_story_and_leaves_nothing_behind() {
         "412 PreconditionFailed",
         "votes yes: Open",
         "votes yes: Accepted",
+        "2 records, 3 votes are missing",
+        "deployed as agreed",
         "receipt verify",
         "verify from files alone",
     ];
@@ -79,7 +81,7 @@ fn kept_it_can_be_talked_to() {
     };
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(answers));
     kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
-    assert_eq!(outcome.unwrap().as_array().unwrap().len(), 3);
+    assert_eq!(outcome.unwrap().as_array().unwrap().len(), 4);
     assert!(scratch.path().join("demo/receipt.json").exists());
     let again = person.say("demo --dir demo").ended_with(1);
     assert!(again.contains("not empty"), "{again}");

@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 
+use crypto::Certificate;
 use serde_json::{Value, json};
 use support::{Person, open_service};
 
@@ -232,7 +233,20 @@ fn d38_certificates_are_renewed_by_vote() {
     let info = founder.ask("service info");
     assert_eq!(info["warnings"], json!([]));
     founder.decide("service set certificate-validity --days 2");
-    founder.decide("service set node-certificate-validity --days 2");
+    let node = &founder.ask("node list")[0]["certificate"].as_str().unwrap().to_owned();
+    let service = Certificate::from_pem(info["service"]["certificate"].as_str().unwrap()).unwrap();
+    let proposed = founder.ask("service set node-certificate-validity --days 2");
+    let id = proposed["proposal"]["proposalId"].as_str().unwrap();
+    let foreseen = &founder.ask(&format!("proposal show {id}"))["effect"]["writes"][0];
+    assert_eq!(&foreseen["before"], node);
+    let stand_in = Certificate::from_pem(foreseen["after"].as_str().unwrap()).unwrap();
+    assert!(stand_in.verify_issued_by(&service).is_err(), "a certificate that was not voted on must not exist");
+    assert!(founder.say(&format!("proposal show {id}")).ended_with(0).contains("stands in"));
+    founder.say(&format!("proposal vote {id} --accept")).ended_with(0);
+    let made = &founder.ask("node list")[0]["certificate"];
+    let made = Certificate::from_pem(made.as_str().unwrap()).unwrap();
+    made.verify_issued_by(&service).unwrap();
+    assert_eq!(made.not_after() - made.not_before(), 2 * 86_400 - 1);
     let long = founder.say("service set certificate-validity --days 100000").ended_with(4);
     assert!(long.contains("greater than maximum allowed"), "{long}");
 }
@@ -295,7 +309,7 @@ fn issuers_of_tokens_and_their_bundles_are_voted() {
         ("jwt-issuer add https://x --auto-refresh", 2, "--ca-bundle"),
         ("jwt-issuer add https://x", 2, "--jwks"),
         ("jwt-issuer add https://x --jwks root_cert.pem", 1, "is not JSON"),
-        ("ca-bundle set x --file keys.json", 1, "not a certificate"),
+        ("ca-bundle set x --file keys.json", 1, "not a list of certificates"),
         ("ca-bundle remove x", 1, "cgs ca-bundle list"),
     ] {
         assert!(founder.say(line).ended_with(code).contains(says), "{line}");

@@ -22,6 +22,16 @@ pub(super) fn draft() -> Value {
     })
 }
 
+/// What is deployed for it.
+pub(super) fn spec() -> Value {
+    json!({ "template": "confidential container group", "containers": ["sepsis-trainer:1.4"], "cpu": 8 })
+}
+
+/// Where it is deployed.
+pub(super) fn info() -> Value {
+    json!({ "where": "germany-west", "url": "https://sepsis.example" })
+}
+
 /// The amendment of the model's owner: the weights leave only in a form that does not reveal the base model.
 pub(super) fn with_sealed_weights(mut contract: Value) -> Value {
     set(&mut contract, "/output", "what", json!("adapter weights; the base model stays sealed"));

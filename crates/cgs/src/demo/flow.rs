@@ -28,6 +28,7 @@ pub(super) async fn play(stage: &mut Stage, timeline: &mut Timeline) -> Result<(
     open(stage, &eyes, timeline).await?;
     write_contract(stage, &eyes, timeline).await?;
     let accepted = agree(stage, &eyes, timeline).await?;
+    deploy(stage, &eyes, timeline).await?;
     prove(stage, &eyes, &accepted, timeline).await?;
     for service in [&eyes.helio, &eyes.ada, &eyes.birch] {
         service.keep_pin().await?;
@@ -213,6 +214,31 @@ async fn agree(stage: &Stage, eyes: &Eyes, timeline: &mut Timeline) -> Result<Co
         )
         .await?;
     Ok(accepted)
+}
+
+async fn deploy(stage: &Stage, eyes: &Eyes, timeline: &mut Timeline) -> Result<(), CliError> {
+    let cast = &stage.cast;
+    let actions = [
+        Action::new("set_deployment_spec", json!({ "contractId": CONTRACT, "spec": { "data": document::spec() } })),
+        Action::new("set_deployment_info", json!({ "contractId": CONTRACT, "info": { "data": document::info() } })),
+    ];
+    let proposal = eyes.helio.propose(&actions).await?;
+    timeline.tell(cast.helio.name, "proposes what is to be deployed for it, and where").await?;
+    let effect = eyes.ada.effect(&proposal.id).await?;
+    let text = format!(
+        "asks what a vote would change before voting: {} records, {} votes are missing",
+        effect.writes.len(),
+        effect.waiting_for.map_or(0, |members| members.len())
+    );
+    timeline.tell(cast.ada.name, text).await?;
+    let mut state = proposal.state;
+    for service in [&eyes.helio, &eyes.ada, &eyes.birch] {
+        state = service.vote(&proposal.id, &Ballot::Accept).await?.state;
+    }
+    expect(&state, "Accepted", "the proposal to deploy")?;
+    let voted = eyes.birch.deployment_spec(CONTRACT).await?.data == document::spec();
+    expect(if voted { "the voted one" } else { "another one" }, "the voted one", "the deployment spec")?;
+    timeline.tell("all", "vote yes: Accepted; clean rooms are deployed as agreed").await
 }
 
 async fn prove(stage: &Stage, eyes: &Eyes, accepted: &Contract, timeline: &mut Timeline) -> Result<(), CliError> {

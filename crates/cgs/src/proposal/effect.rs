@@ -18,6 +18,9 @@ pub(super) fn text(effect: &Effect, people: &People, me: Option<&str>) -> String
     }
     for write in &effect.writes {
         text += &format!("\n{}\n{}", names.of(write), difference(write));
+        if words::has_stand_in(write) {
+            text += "(the certificate stands in for the one that only the vote makes)\n";
+        }
     }
     for name in &effect.effects {
         text += &format!("\nbesides: {}\n", words::effect(name));
@@ -119,6 +122,17 @@ mod tests {
         assert!(shown.contains("\n a\n-b\n+c\n"), "{shown}");
         assert!(shown.contains("removed: user u (public:ccf.gov.users.info)"), "{shown}");
         assert!(shown.contains("\n-  \"user_data\": 1\n"), "{shown}");
+    }
+
+    #[test]
+    fn a_certificate_that_only_the_vote_makes_is_called_a_stand_in() {
+        let info = |cert: &str, status: &str| json!({"cert": cert, "status": status});
+        let of = |after: Value| {
+            let write = json!({"table": "public:ccf.gov.service.info", "format": "json",
+                "before": info("PEM", "Opening"), "after": after});
+            text(&effect(json!({ "writes": [write] })), &people(), None).contains("stands in")
+        };
+        assert!(of(info("OTHER", "Opening")) && !of(info("PEM", "Open")));
     }
 
     #[test]

@@ -1,18 +1,14 @@
 use crypto::Certificate;
 
 const DAY: i64 = 86_400;
-/// Longest time before the end from which on there is a warning, in seconds.
-const SOON: i64 = 30 * DAY;
 
-/// What to say about a certificate that ends soon or has ended (D38): from a third of its life on, and not earlier than
-/// thirty days before. `now` in seconds since 1970.
+/// What to say about a certificate that ends soon or has ended (D38). `now` in seconds since 1970.
 #[must_use]
 pub fn expiry(certificate: &Certificate, now: i64) -> Option<String> {
     let left = certificate.not_after() - now;
-    let life = certificate.not_after() - certificate.not_before();
     if left <= 0 {
         Some("has ended".into())
-    } else if left < SOON.min(life / 3) {
+    } else if now >= certificate.ends_soon_from() {
         Some(match left / DAY {
             0 => format!("ends in {} hours", left / 3600),
             days => format!("ends in {days} days"),

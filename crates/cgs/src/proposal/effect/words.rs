@@ -50,7 +50,19 @@ pub(super) fn effect(name: &str) -> &str {
         "refreshRecoveryShares" => "new recovery shares; the old ones become useless",
         "chunkLedger" => "the current file of the ledger ends",
         "snapshot" => "a snapshot is written",
+        "setJwtPublicSigningKeys" => "the keys of an issuer of tokens are replaced, as above",
+        "removeJwtPublicSigningKeys" => "the keys of an issuer of tokens are removed, as above",
         other => other,
+    }
+}
+
+/// Whether a record would hold a certificate of the service. It is only made by the vote, so another stands in for it.
+pub(super) fn has_stand_in(write: &Write) -> bool {
+    let certificate = |value: &Option<Value>| value.as_ref().and_then(|value| value.get("cert")).cloned();
+    match write.table.as_str() {
+        "public:ccf.gov.nodes.endorsed_certificates" => write.after.is_some(),
+        "public:ccf.gov.service.info" => certificate(&write.before) != certificate(&write.after),
+        _ => false,
     }
 }
 
