@@ -2,7 +2,8 @@
 //!
 //! The table of keys maps a key id to a list, since two issuers may use the same id:
 //! `[{"constraint":"…","issuer":"…","public_key":"…"}]`, with the base64 of a SubjectPublicKeyInfo, and the constraint only
-//! where there is one (CCF's format). All keys of an issuer are replaced at once.
+//! where the key has one (CCF's format). A key without one that was fetched from its issuer has `discovered_issuer` instead,
+//! which CCF does not know and ignores. All keys of an issuer are replaced at once.
 
 mod constraint;
 mod jwk;
@@ -17,7 +18,7 @@ use kv::Tx;
 use ledger::tables;
 use serde_json::Value;
 
-pub use constraint::{admits, is_published_by, may_constrain};
+pub use constraint::{is_published_by, may_constrain};
 pub use jwk::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEY_ID_BYTES, MAX_KEYS, MAX_NUMBER_BYTES, MAX_URL_BYTES};
 pub use record::{Issuer, KeyRecord, ca_cert_bundle, issuer, key_records};
 
@@ -27,22 +28,19 @@ const KEYS: &str = tables::JWT_PUBLIC_SIGNING_KEYS_METADATA;
 
 /// Replaces all keys of an issuer by those of a JWK set (RFC 7517). Writes only what changes.
 ///
-/// A key is taken from `n` and `e`, or `crv`, `x` and `y`, or the first certificate of `x5c`, which must agree. A key that is not for
-/// signatures (`use`) or of a kind that no token is signed with is left out.
+/// A key is taken from `n` and `e`, or `crv`, `x` and `y`, or the first certificate of `x5c`, which must agree. A key that
+/// is not for signatures (`use`) or of a kind that no token is signed with is left out.
 ///
 /// # Errors
 /// [`ConsortiumError::Jwks`] for a set without keys, or with one that cannot be read, is too large, or claims tokens of
 /// another domain than the issuer's; [`ConsortiumError::Stored`] if the table is damaged. Nothing is written then.
 pub fn set_keys(tx: &mut Tx, issuer: &str, jwks: &Value) -> Result<(), ConsortiumError> {
-    set_keys_for(tx, issuer, jwks, None)
+    set_keys_from(tx, issuer, jwks, None)
 }
 
-/// As [`set_keys`]; a key that does not itself say whose tokens it signs gets `constraint`.
-///
-/// # Errors
-/// As [`set_keys`].
-pub fn set_keys_for(tx: &mut Tx, issuer: &str, jwks: &Value, constraint: Option<&str>) -> Result<(), ConsortiumError> {
-    let keys = jwk::read_set(issuer, jwks, constraint)
+/// `discovered` is the issuer that the discovery document names, if the keys come from one.
+fn set_keys_from(tx: &mut Tx, issuer: &str, jwks: &Value, discovered: Option<&str>) -> Result<(), ConsortiumError> {
+    let keys = jwk::read_set(issuer, jwks, discovered)
         .map_err(|why| ConsortiumError::Jwks { issuer: issuer.to_owned(), why })?;
     replace(tx, issuer, keys)
 }
@@ -58,6 +56,9 @@ pub fn remove_keys(tx: &mut Tx, issuer: &str) -> Result<(), ConsortiumError> {
 /// Sets the keys that an issuer published itself, if the consortium still wants that: the issuer must be voted with
 /// `auto_refresh`, and with the bundle that the connection was checked with, by name and content (D32). Tells whether it is.
 ///
+/// `discovered` is the issuer that the discovery document names: tokens must name it too. The reference means to check that
+/// and does not. It is no constraint as a key itself can have: that would forbid `tid`, which every registered user needs.
+///
 /// # Errors
 /// As [`set_keys`].
 pub fn refresh_keys(
@@ -65,12 +66,12 @@ pub fn refresh_keys(
     name: &str,
     checked_with: &Bundle,
     jwks: &Value,
-    constraint: &str,
+    discovered: &str,
 ) -> Result<bool, ConsortiumError> {
     if Bundle::of(tx, name)?.as_ref() != Some(checked_with) {
         return Ok(false);
     }
-    set_keys_for(tx, name, jwks, Some(constraint)).map(|()| true)
+    set_keys_from(tx, name, jwks, Some(discovered)).map(|()| true)
 }
 
 /// The certificates that the connection to an issuer is checked with.

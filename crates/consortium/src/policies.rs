@@ -70,11 +70,15 @@ fn describe_issuer(stored: Value) -> Value {
 
 fn describe_keys(stored: Value) -> Value {
     let describe = |key: &Value| {
-        json!({
+        let mut shown = json!({
             "constraint": key.get("constraint"),
             "issuer": key.get("issuer"),
             "publicKey": key.get("public_key").and_then(Value::as_str).and_then(pem),
-        })
+        });
+        if let (Some(members), Some(issuer)) = (shown.as_object_mut(), key.get("discovered_issuer")) {
+            members.insert("discoveredIssuer".into(), issuer.clone());
+        }
+        shown
     };
     stored.as_array().into_iter().flatten().map(describe).collect()
 }

@@ -14,13 +14,18 @@ const TENANT: &str = "{tenantid}";
 ///
 /// `iss` has to be the constraint, and there must be no `tid`, which nobody but Entra may assert. With a constraint of Entra,
 /// `{tenantid}` stands for the `tid`, and that has to be the first segment of the path of `iss`.
-#[must_use]
-pub fn admits(constraint: &str, iss: &str, tid: Option<&str>) -> bool {
+pub(super) fn admits(constraint: &str, iss: &str, tid: Option<&str>) -> bool {
     if !is_entra(constraint) {
         return iss == constraint && tid.is_none();
     }
     let Some(tid) = tid else { return false };
     iss == constraint.replace(TENANT, tid) && first_segment(iss) == Some(tid)
+}
+
+/// Whether a key of a discovery document of this issuer may sign a token with these claims: as [`admits`], but an issuer
+/// that is not Entra may say what it wants as `tid`.
+pub(super) fn admits_discovered(issuer: &str, iss: &str, tid: Option<&str>) -> bool {
+    if is_entra(issuer) { admits(issuer, iss, tid) } else { iss == issuer }
 }
 
 /// Whether keys of `issuer` may be constrained to tokens of `constraint`: its host is that of the issuer or a parent domain.
@@ -84,6 +89,16 @@ mod tests {
         assert!(!admits(own, own, Some("x")));
         assert!(!admits(own, "https://idp.example.com/", None));
         assert!(!admits("https://idp.example.com/{tenantid}", "https://idp.example.com/t", Some("t")));
+    }
+
+    #[test]
+    fn an_issuer_that_is_asked_for_its_keys_signs_its_own_tokens() {
+        let own = "https://idp.example.com/x";
+        assert!(admits_discovered(own, own, None));
+        assert!(admits_discovered(own, own, Some("t")));
+        assert!(!admits_discovered(own, "https://idp.example.com/y", None));
+        assert!(admits_discovered("https://sts.windows.net/t1/", "https://sts.windows.net/t1/", Some("t1")));
+        assert!(!admits_discovered("https://sts.windows.net/t1/", "https://sts.windows.net/t1/", Some("t2")));
     }
 
     #[test]

@@ -28,7 +28,7 @@ type Members = Map<String, Value>;
 pub(super) fn read_set(
     issuer: &str,
     jwks: &Value,
-    constraint: Option<&str>,
+    discovered: Option<&str>,
 ) -> Result<BTreeMap<String, KeyRecord>, String> {
     check_length("issuer", issuer, MAX_URL_BYTES)?;
     let keys = jwks.get("keys").and_then(Value::as_array).ok_or("jwks.keys must be an array")?;
@@ -42,7 +42,7 @@ pub(super) fn read_set(
         if !signs_tokens(key).map_err(named)? {
             continue;
         }
-        let (kid, record) = read(issuer, key, constraint).map_err(named)?;
+        let (kid, record) = read(issuer, key, discovered).map_err(named)?;
         if set.insert(kid, record).is_some() {
             return Err(named(".kid is that of another key".into()));
         }
@@ -58,16 +58,17 @@ fn signs_tokens(key: &Members) -> Result<bool, String> {
     Ok(matches!(kind, "RSA" | "EC") && known_curve && for_signatures)
 }
 
-fn read(issuer: &str, key: &Members, constraint: Option<&str>) -> Result<(String, KeyRecord), String> {
+fn read(issuer: &str, key: &Members, discovered: Option<&str>) -> Result<(String, KeyRecord), String> {
     let kid = required(key, "kid", MAX_KEY_ID_BYTES)?.to_owned();
     let public_key = public_key(key)?.spki_der().to_vec();
-    let own = text(key, "issuer", MAX_URL_BYTES)?;
-    let constraint = own.or(constraint).map(str::to_owned);
-    if let Some(constraint) = constraint.as_deref().filter(|constraint| !may_constrain(issuer, constraint)) {
+    let constraint = text(key, "issuer", MAX_URL_BYTES)?.map(str::to_owned);
+    let discovered_issuer = discovered.filter(|_| constraint.is_none()).map(str::to_owned);
+    let named = constraint.as_deref().or(discovered_issuer.as_deref());
+    if let Some(constraint) = named.filter(|constraint| !may_constrain(issuer, constraint)) {
         let why = "must have the host of the issuer that it is registered for, or a parent domain";
         return Err(format!(".issuer {constraint:?} {why}"));
     }
-    Ok((kid, KeyRecord { public_key, issuer: issuer.to_owned(), constraint }))
+    Ok((kid, KeyRecord { public_key, issuer: issuer.to_owned(), constraint, discovered_issuer }))
 }
 
 /// The key by its numbers, or else of the first certificate. Where there are both, they must agree: members look at one of

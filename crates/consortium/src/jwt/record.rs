@@ -4,7 +4,10 @@ use ledger::tables;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::KEYS;
+use super::{
+    KEYS,
+    constraint::{admits, admits_discovered},
+};
 use crate::{ConsortiumError, stored};
 
 /// The record in `jwt.issuers`.
@@ -25,8 +28,24 @@ pub struct KeyRecord {
     pub public_key: Vec<u8>,
     /// The issuer that it is registered for.
     pub issuer: String,
-    /// What the `iss` of its tokens has to be, see [`super::admits`].
+    /// Whose tokens it signs, as the key itself says.
     pub constraint: Option<String>,
+    /// Whose tokens it signs, as the discovery document says; only if the key itself says nothing.
+    pub discovered_issuer: Option<String>,
+}
+
+impl KeyRecord {
+    /// Checks that the key may sign tokens with these claims.
+    ///
+    /// # Errors
+    /// The constraint that they do not satisfy.
+    pub fn check_claims(&self, iss: &str, tid: Option<&str>) -> Result<(), &str> {
+        match (self.constraint.as_deref(), self.discovered_issuer.as_deref()) {
+            (Some(constraint), _) if !admits(constraint, iss, tid) => Err(constraint),
+            (None, Some(discovered)) if !admits_discovered(discovered, iss, tid) => Err(discovered),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// As stored; members sorted, as the reference writes them.
@@ -34,6 +53,8 @@ pub struct KeyRecord {
 struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     constraint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    discovered_issuer: Option<String>,
     issuer: String,
     public_key: String,
 }
@@ -61,8 +82,8 @@ pub fn ca_cert_bundle(tx: &mut Tx, name: &str) -> Result<Option<String>, Consort
 pub fn key_records(value: &[u8]) -> Result<Vec<KeyRecord>, ConsortiumError> {
     let wrong = |why: String| ConsortiumError::Stored { table: KEYS, why };
     let list: Vec<Stored> = serde_json::from_slice(value).map_err(|why| wrong(why.to_string()))?;
-    let read = |Stored { constraint, issuer, public_key }| match STANDARD.decode(public_key) {
-        Ok(public_key) => Ok(KeyRecord { public_key, issuer, constraint }),
+    let read = |Stored { constraint, discovered_issuer, issuer, public_key }| match STANDARD.decode(public_key) {
+        Ok(public_key) => Ok(KeyRecord { public_key, issuer, constraint, discovered_issuer }),
         Err(why) => Err(wrong(format!("public_key is not base64: {why}"))),
     };
     list.into_iter().map(read).collect()
@@ -71,6 +92,7 @@ pub fn key_records(value: &[u8]) -> Result<Vec<KeyRecord>, ConsortiumError> {
 pub(super) fn to_text(records: &[KeyRecord]) -> String {
     let write = |key: &KeyRecord| Stored {
         constraint: key.constraint.clone(),
+        discovered_issuer: key.discovered_issuer.clone(),
         issuer: key.issuer.clone(),
         public_key: STANDARD.encode(&key.public_key),
     };

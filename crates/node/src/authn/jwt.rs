@@ -7,7 +7,7 @@ mod parsed;
 
 use api::Token;
 use bytes::Bytes;
-use consortium::jwt::{KeyRecord, admits, key_records};
+use consortium::jwt::{KeyRecord, key_records};
 use crypto::TokenKey;
 use http::{HeaderMap, header};
 use ledger::tables;
@@ -59,12 +59,8 @@ fn check_with(record: &KeyRecord, token: &Parsed<'_>, now: i64) -> Result<(), St
     let verified = key.and_then(|key| key.verify(token.algorithm, token.signed.as_bytes(), &token.signature));
     verified.map_err(|_| "Signature verification failed")?;
     check_times(token, now)?;
-    match &record.constraint {
-        Some(constraint) if !admits(constraint, &token.iss, token.tid.as_deref()) => {
-            Err(format!("Kid {} failed issuer constraint validation {constraint}", token.kid))
-        }
-        _ => Ok(()),
-    }
+    let checked = record.check_claims(&token.iss, token.tid.as_deref());
+    checked.map_err(|constraint| format!("Kid {} failed issuer constraint validation {constraint}", token.kid))
 }
 
 fn check_times(token: &Parsed<'_>, now: i64) -> Result<(), String> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 /// What an issuer says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Discovered {
-    /// The `iss` of its tokens, which its keys are constrained to.
+    /// The `iss` of its tokens.
     pub(super) issuer: String,
     /// Where its keys are.
     pub(super) jwks_uri: String,

@@ -168,6 +168,19 @@ fn entra_tokens_are_those_of_their_tenant() {
 }
 
 #[test]
+fn a_fetched_key_signs_the_tokens_of_its_issuer_with_any_tenant() {
+    let idp = Idp::new();
+    let mut tx = world(&[]);
+    tx.put(tables::JWT_ISSUERS, ISSUER, r#"{"auto_refresh":true,"ca_cert_bundle_name":"b"}"#);
+    tx.put(tables::TLS_CA_CERT_BUNDLES, "b", r#""PEM""#);
+    let bundle = jwt::Bundle { name: "b".into(), text: "PEM".into() };
+    assert!(jwt::refresh_keys(&mut tx, ISSUER, &bundle, &json!({"keys": [idp.jwk()]}), ISSUER).unwrap());
+    ask(&mut tx, &idp.token(&json!({"tid": "t"}))).unwrap();
+    let error = ask(&mut tx, &idp.token(&json!({"iss": "https://other.example.com"}))).unwrap_err();
+    assert_eq!(error, format!("Kid k1 failed issuer constraint validation {ISSUER}"));
+}
+
+#[test]
 fn d04_what_cannot_be_decoded_is_refused() {
     let (header, payload) = (part(&json!({"alg": "ES256", "kid": "k1"})), part(&json!({"iss": "i", "exp": 1})));
     let raw = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
