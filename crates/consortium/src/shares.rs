@@ -1,4 +1,5 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crypto::{AesKey, Zeroizing, hmac_sha256};
 use kv::{Tx, UNIT_KEY};
 use ledger::{shares::RecoveryShares, tables};
 use serde_json::Value;
@@ -6,6 +7,7 @@ use serde_json::Value;
 use crate::{
     ConsortiumError, ServiceContext,
     members::{self, RecoveryRole, Status},
+    rekey::{chain_written, latest_secret},
     service, stored,
 };
 
@@ -13,8 +15,9 @@ use crate::{
 pub(crate) fn issue(tx: &mut Tx, context: &ServiceContext<'_>) -> Result<(), ConsortiumError> {
     let holders = Holders::of(tx)?;
     let threshold = holders.threshold(service::recovery_threshold(tx)?);
+    let latest = latest_secret(tx, context);
     let (secret, shares) =
-        ledger::shares::split(context.share_seed, threshold, holders.participants.len()).map_err(failed)?;
+        ledger::shares::split(&seed(latest, context), threshold, holders.participants.len()).map_err(failed)?;
     let mut encrypted = std::collections::BTreeMap::new();
     for ((id, key), share) in holders.participants.iter().zip(&shares) {
         encrypted.insert(id.clone(), encrypt(id, key, &share.to_bytes())?);
@@ -25,10 +28,15 @@ pub(crate) fn issue(tx: &mut Tx, context: &ServiceContext<'_>) -> Result<(), Con
     let record = RecoveryShares {
         encrypted_shares: encrypted,
         previous_secret_stored_version: previous_secret_stored_version(tx)?,
-        wrapped_latest_ledger_secret: STANDARD.encode(secret.wrap(context.ledger_secret).map_err(failed)?),
+        wrapped_latest_ledger_secret: STANDARD.encode(secret.wrap(latest).map_err(failed)?),
     };
     tx.put(tables::RECOVERY_SHARES, UNIT_KEY.to_vec(), record.to_json().map_err(failed)?);
     Ok(())
+}
+
+/// Another seed for each secret: what wraps one never wraps another, though a transaction may issue shares twice.
+fn seed(latest: &AesKey, context: &ServiceContext<'_>) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(hmac_sha256(context.share_seed, latest.as_bytes()))
 }
 
 /// Who gets what: member id and encryption key, in the order of the ids.
@@ -70,15 +78,18 @@ fn encrypt(id: &str, key: &str, share: &[u8]) -> Result<String, ConsortiumError>
 }
 
 /// The seqno of the record that holds the previous ledger secret, where there is one: the next step of the chain that a
-/// recovery walks.
+/// recovery walks. One that this transaction writes itself is not named, as in CCF: it has no seqno yet.
 fn previous_secret_stored_version(tx: &mut Tx) -> Result<Option<u64>, ConsortiumError> {
     const TABLE: &str = tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET;
+    if tx.writes().get(TABLE, &UNIT_KEY).is_some() {
+        return Ok(None);
+    }
     let record: Option<Value> = stored::single(tx, TABLE)?;
     let has_previous = record.is_some_and(|record| record.get("previous_ledger_secret").is_some_and(Value::is_object));
-    Ok(if has_previous { tx.written(TABLE, &UNIT_KEY).map(|written| written.seqno) } else { None })
+    Ok(if has_previous { chain_written(tx) } else { None })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn failed(why: ledger::LedgerError) -> ConsortiumError {
+pub(crate) fn failed(why: ledger::LedgerError) -> ConsortiumError {
     ConsortiumError::Shares(why.to_string())
 }

@@ -66,6 +66,14 @@ pub enum LedgerError {
         /// The position in the ledger.
         seqno: u64,
     },
+    /// A record of the chain of ledger secrets introduces one that is not known, or leads to another one than was in use.
+    #[error(
+        "the ledger secret that applies from seqno {version} on is not known, or does not lead to the one before it"
+    )]
+    UnknownSecret {
+        /// The first seqno under the secret.
+        version: u64,
+    },
     /// A leaf or a range lies outside the tree.
     #[error("leaf {index} is not in a Merkle tree of {size} leaves that starts at {first}")]
     NoLeaf {

@@ -128,7 +128,50 @@ impl LedgerSecrets {
     /// The secret that `seqno` is encrypted with: the one of the greatest version up to it.
     #[must_use]
     pub fn for_seqno(&self, seqno: u64) -> Option<&Secret> {
-        self.secrets.iter().rev().find(|secret| secret.version <= seqno)
+        let behind = self.secrets.partition_point(|secret| secret.version <= seqno);
+        self.secrets.get(behind.checked_sub(1)?)
+    }
+
+    /// The secret that takes over at `version`.
+    #[must_use]
+    pub fn of_version(&self, version: u64) -> Option<&Secret> {
+        self.for_seqno(version).filter(|secret| secret.version == version)
+    }
+
+    /// Whether `key` is one of these secrets.
+    #[must_use]
+    pub fn contains(&self, key: &AesKey) -> bool {
+        self.secrets.iter().any(|secret| secret.key == *key)
+    }
+
+    /// The secrets that apply up to `seqno`, without later ones.
+    #[must_use]
+    pub fn up_to(&self, seqno: u64) -> Self {
+        Self { secrets: self.secrets.iter().filter(|secret| secret.version <= seqno).cloned().collect() }
+    }
+
+    /// Checks a record of the chain, written at `seqno`: the secret that it introduces must open it, and what it holds
+    /// must be the secret in use before. A secret that is not among these yet is taken from `candidates`, if the record
+    /// says that it applies from the next transaction on (a rekey).
+    ///
+    /// So nothing is under a secret that the ledger itself does not lead to: this is asked before a record is written, and
+    /// again whenever the ledger is read.
+    ///
+    /// # Errors
+    /// [`LedgerError::UnknownSecret`]
+    pub fn follow(&mut self, seqno: u64, record: &HistoricalSecret, candidates: &[AesKey]) -> Result<(), LedgerError> {
+        if record.previous_ledger_secret.is_none() {
+            return Ok(());
+        }
+        let version = record.introduces(seqno);
+        let unknown = || LedgerError::UnknownSecret { version };
+        let previous = self.for_seqno(version.saturating_sub(1)).ok_or_else(unknown)?;
+        if let Some(known) = self.of_version(version) {
+            return if record.links(previous, known.key()) { Ok(()) } else { Err(unknown()) };
+        }
+        let fits = |key: &&AesKey| record.is_rekey() && !self.contains(key) && record.links(previous, key);
+        let next = candidates.iter().find(fits).ok_or_else(unknown)?;
+        self.push(version, next.clone())
     }
 
     /// Like [`LedgerSecrets::for_seqno`], for callers that cannot go on without.
@@ -190,6 +233,60 @@ mod tests {
         assert!(secrets.push(5, key()).is_err());
         assert!(secrets.push(4, key()).is_err());
         assert!(LedgerSecrets::from_keys([(1, key()), (1, key())]).is_err());
+    }
+
+    fn other(byte: u8) -> AesKey {
+        AesKey::from_bytes([byte; 32]).unwrap()
+    }
+
+    fn record(previous: (u64, u8), next: u8, next_version: Option<u64>) -> HistoricalSecret {
+        let (version, previous) = previous;
+        let sealed = PreviousSecret::seal((version, &other(previous)), &other(next), [next; 12], None).unwrap();
+        HistoricalSecret { next_version, previous_ledger_secret: Some(sealed) }
+    }
+
+    fn unknown(result: Result<(), LedgerError>) -> bool {
+        matches!(result, Err(LedgerError::UnknownSecret { .. }))
+    }
+
+    #[test]
+    fn a_rekey_takes_up_the_candidate_that_its_record_names() {
+        let start = LedgerSecrets::from_keys([(1, other(1)), (7, other(2))]).unwrap();
+        let rekey = record((7, 2), 3, None);
+        let mut secrets = start.clone();
+        secrets.follow(20, &rekey, &[other(9), other(3), other(8)]).unwrap();
+        assert_eq!(secrets.latest().map(|latest| (latest.version(), latest.key().clone())), Some((21, other(3))));
+        // Read once more, now that it is known; and without candidates.
+        secrets.follow(20, &rekey, &[]).unwrap();
+        assert_eq!(secrets.iter().count(), 3);
+        assert_eq!(secrets.up_to(20).iter().count(), 2);
+        for candidates in [vec![], vec![other(9)]] {
+            assert!(unknown(start.clone().follow(20, &rekey, &candidates)), "no candidate opens it");
+        }
+        assert!(unknown(start.clone().follow(5, &rekey, &[other(3)])), "the secret before is another one there");
+    }
+
+    #[test]
+    fn a_record_that_does_not_hold_the_secret_in_use_introduces_nothing() {
+        let mut secrets = LedgerSecrets::from_keys([(1, other(1)), (7, other(2))]).unwrap();
+        assert!(unknown(secrets.follow(20, &record((7, 1), 3, None), &[other(3)])), "another key");
+        assert!(unknown(secrets.follow(20, &record((1, 2), 3, None), &[other(3)])), "another version");
+        assert!(unknown(secrets.follow(20, &record((7, 2), 1, None), &[other(1)])), "a secret that was used before");
+        assert!(
+            unknown(secrets.follow(20, &record((7, 2), 3, Some(21)), &[other(3)])),
+            "only a rekey takes candidates"
+        );
+        assert_eq!(secrets.iter().count(), 2);
+    }
+
+    #[test]
+    fn the_record_of_a_resume_names_a_secret_that_is_kept() {
+        let mut secrets = LedgerSecrets::from_keys([(1, other(1)), (7, other(2))]).unwrap();
+        secrets.follow(7, &record((1, 1), 2, Some(7)), &[]).unwrap();
+        assert!(unknown(secrets.follow(7, &record((1, 1), 3, Some(7)), &[other(3)])), "another secret is kept for it");
+        assert!(unknown(secrets.follow(9, &record((7, 2), 3, Some(9)), &[other(3)])), "none is kept for it");
+        let opening = HistoricalSecret { next_version: Some(1), previous_ledger_secret: None };
+        secrets.follow(5, &opening, &[]).unwrap();
     }
 
     #[test]

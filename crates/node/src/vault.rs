@@ -7,8 +7,11 @@ use std::{
 
 use crypto::{AesKey, Certificate, SigningKey, Zeroizing};
 use disk::Disk;
-use ledger::secrets::LedgerSecrets;
+use ledger::{LedgerError, secrets::LedgerSecrets};
+use replication::ReplicationError;
 use serde::{Deserialize, Serialize};
+
+use crate::NodeError;
 
 /// The one secret that lies in the clear, and only on the `virtual` platform, which has nothing to seal with.
 const SEALING_KEY: &str = "sealing.key";
@@ -32,6 +35,16 @@ pub enum VaultError {
     Sealed {
         /// The file.
         file: PathBuf,
+    },
+    /// The ledger secrets are not those of the ledger.
+    #[error(
+        "{file}: it is of another day than the ledger beside it: {why}. Restore state directory and ledger directory as a whole, from one copy"
+    )]
+    OtherDay {
+        /// The file.
+        file: PathBuf,
+        /// Where it shows.
+        why: String,
     },
     /// A file opens but does not hold what it should.
     #[error("{file}: {why}. It was written by another version of this program")]
@@ -70,6 +83,23 @@ struct StoredIdentity {
 struct StoredSecret {
     version: u64,
     key: String,
+}
+
+/// What is kept of ledger secrets.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSecrets {
+    secrets: Vec<StoredSecret>,
+    next: String,
+}
+
+/// The ledger secrets that were kept.
+#[derive(Debug, Default)]
+pub(crate) struct KeptSecrets {
+    /// Those that have a place in the ledger, or had one for a start that nothing came of.
+    pub(crate) secrets: LedgerSecrets,
+    /// The one in waiting: whether it has become one of them, and where, only the ledger knows.
+    pub(crate) next: Option<AesKey>,
 }
 
 /// The sealed files of one state directory.
@@ -138,28 +168,48 @@ impl Vault {
     }
 
     /// The ledger secrets that were kept; none in a new directory.
-    pub(crate) fn secrets(&self) -> Result<LedgerSecrets, VaultError> {
+    pub(crate) fn secrets(&self) -> Result<KeptSecrets, VaultError> {
         if !self.disk.exists(&self.directory.join(SECRETS))? {
-            return Ok(LedgerSecrets::new());
+            return Ok(KeptSecrets::default());
         }
-        let stored: Vec<StoredSecret> = self.read(SECRETS)?;
+        let stored: StoredSecrets = self.read(SECRETS)?;
         let mut secrets = LedgerSecrets::new();
-        for StoredSecret { version, key } in stored {
-            let bytes = hex::decode(Zeroizing::new(key)).ok().and_then(|bytes| bytes.try_into().ok());
-            let bytes = bytes.ok_or_else(|| self.content(SECRETS, "a key is not 32 bytes of hex"))?;
-            let pushed = secrets.push(version, AesKey::from_bytes(bytes)?);
+        for StoredSecret { version, key } in stored.secrets {
+            let pushed = secrets.push(version, self.secret(key)?);
             pushed.map_err(|why| self.content(SECRETS, why))?;
         }
-        Ok(secrets)
+        Ok(KeptSecrets { secrets, next: Some(self.secret(stored.next)?) })
     }
 
-    /// Keeps the ledger secrets. When this returns, they are durable.
-    pub(crate) fn keep_secrets(&self, secrets: &LedgerSecrets) -> Result<(), VaultError> {
+    /// Keeps the ledger secrets, and the one in waiting. When this returns, they are durable.
+    pub(crate) fn keep_secrets(&self, secrets: &LedgerSecrets, next: &AesKey) -> Result<(), VaultError> {
         let stored = |secret: &ledger::secrets::Secret| StoredSecret {
             version: secret.version(),
             key: hex::encode(secret.key().as_bytes()),
         };
-        self.write(SECRETS, &secrets.iter().map(stored).collect::<Vec<_>>())
+        let secrets = secrets.iter().map(stored).collect();
+        self.write(SECRETS, &StoredSecrets { secrets, next: hex::encode(next.as_bytes()) })
+    }
+
+    fn secret(&self, key: String) -> Result<AesKey, VaultError> {
+        let bytes = hex::decode(Zeroizing::new(key)).ok().and_then(|bytes| bytes.try_into().ok());
+        Ok(AesKey::from_bytes(bytes.ok_or_else(|| self.content(SECRETS, "a key is not 32 bytes of hex"))?)?)
+    }
+
+    /// Names the file of the ledger secrets, where the ledger was not read because of them.
+    pub(crate) fn explain(&self, why: ReplicationError) -> NodeError {
+        match why {
+            ReplicationError::Ledger { file, seqno, source: source @ LedgerError::UnknownSecret { .. } } => {
+                let why = format!("{file}: seqno {seqno}: {source}");
+                VaultError::OtherDay { file: self.directory.join(SECRETS), why }.into()
+            }
+            why => why.into(),
+        }
+    }
+
+    /// The file of the ledger secrets has none.
+    pub(crate) fn no_secret(&self) -> VaultError {
+        self.content(SECRETS, "it holds no ledger secret")
     }
 
     fn read<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<T, VaultError> {
@@ -216,18 +266,19 @@ mod tests {
         let mut secrets = LedgerSecrets::new();
         secrets.push(1, AesKey::from_bytes([5; 32]).unwrap()).unwrap();
         open().keep_identity(&identity).unwrap();
-        open().keep_secrets(&secrets).unwrap();
+        open().keep_secrets(&secrets, &AesKey::from_bytes([6; 32]).unwrap()).unwrap();
         let again = open().identity().unwrap();
         assert_eq!(again.service_key.public(), identity.service_key.public());
         assert_eq!(again.node_key.public(), identity.node_key.public());
         assert_eq!(again.mac_key, identity.mac_key);
-        let secret = open().secrets().unwrap();
-        assert_eq!(secret.latest().map(|secret| *secret.key().as_bytes()), Some([5; 32]));
+        let kept = open().secrets().unwrap();
+        assert_eq!(kept.secrets.latest().map(|secret| *secret.key().as_bytes()), Some([5; 32]));
+        assert_eq!(kept.next.map(|next| *next.as_bytes()), Some([6; 32]));
         let scalar = identity.service_key.scalar().unwrap();
         for name in [IDENTITY, SECRETS] {
             let bytes = std::fs::read(directory.path().join(name)).unwrap();
             let leaks = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-            assert!(!leaks(&scalar) && !leaks(&[5; 32]) && !leaks(b"PRIVATE KEY"), "{name}");
+            assert!(!leaks(&scalar) && !leaks(&[5; 32]) && !leaks(&[6; 32]) && !leaks(b"PRIVATE KEY"), "{name}");
         }
     }
 
@@ -236,7 +287,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let vault = Vault::open(Arc::new(RealDisk), directory.path().to_owned()).unwrap();
         vault.keep_identity(&identity()).unwrap();
-        vault.keep_secrets(&LedgerSecrets::new()).unwrap();
+        vault.keep_secrets(&LedgerSecrets::new(), &AesKey::generate().unwrap()).unwrap();
         let path = directory.path().join(IDENTITY);
         let good = std::fs::read(&path).unwrap();
         for at in (0..good.len()).step_by(37) {

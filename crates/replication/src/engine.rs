@@ -48,7 +48,7 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let head = replay.state;
     let chunk_bytes = store.chunk_bytes();
     let (tree, last_signature) = (replay.history.tree().clone(), replay.history.last_signature());
-    let sealer = Sealer::new(signer, secrets.clone(), tree, last_signature, chunk_size, chunk_bytes);
+    let sealer = Sealer::new(signer, tree, last_signature, chunk_size, chunk_bytes);
     let shared = Arc::new(Shared::new(committed, replay.history, secrets));
     let is_new = last_applied.is_none() && log.last_log_id().is_none();
     let machine = Machine::new(shared.clone(), store, Arc::new(covered), last_applied, membership);

@@ -53,6 +53,12 @@ pub enum ReplicationError {
         /// What is wrong.
         why: String,
     },
+    /// The ledger was to be gone on with under a secret that may have been used before.
+    #[error("the ledger secret for seqno {next} is not a fresh one that applies from there on")]
+    NotFresh {
+        /// The next seqno.
+        next: u64,
+    },
     /// openraft gave up.
     #[error("consensus stopped: {0}")]
     Raft(String),
@@ -87,6 +93,9 @@ pub enum SubmitError {
         /// The limit.
         limit: usize,
     },
+    /// What the transaction says about ledger secrets is not what would become of them: it was decided on another state.
+    #[error("the transaction does not lead from the ledger secret in use to the one that is to follow it")]
+    Secret,
     /// The node is stopping, or has stopped because it could not write. The transaction may have been committed.
     #[error("the node is stopping")]
     Stopping,

@@ -61,6 +61,7 @@ impl Machine {
         let committed = self.shared.committed();
         let mut state = committed.state.clone();
         let mut tree = self.shared.history().tree().clone();
+        let secrets = self.shared.secrets();
         let (mut entries, mut ends_chunk) = (Vec::new(), false);
         let mut rest = &content.entries[..];
         let failed = |seqno, why| ReplicationError::ledger("raft log", seqno, why);
@@ -68,7 +69,7 @@ impl Machine {
             let seqno = state.tx_id().seqno + 1;
             let (bytes, behind) = entry::split_first(rest).map_err(|why| failed(seqno, why))?;
             let decoded = entry::decode(bytes).map_err(|why| failed(seqno, why))?;
-            let writes = decoded.open(&self.shared.secrets).map_err(|why| failed(seqno, why))?;
+            let writes = decoded.open(&secrets).map_err(|why| failed(seqno, why))?;
             let leaf = decoded.leaf().map_err(|why| failed(seqno, why))?;
             self.shared.note_writes(seqno, &writes);
             state.apply(decoded.tx_id, &writes);

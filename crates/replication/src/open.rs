@@ -3,6 +3,7 @@ use std::{
     sync::Arc,
 };
 
+use crypto::AesKey;
 use disk::Disk;
 use kv::{State, TxId};
 use ledger::{LedgerError, chunk, entry, secrets::LedgerSecrets};
@@ -47,20 +48,22 @@ pub struct Opened {
 }
 
 /// Reads everything that is there: complete chunk files, then what the raft log holds beyond them. Where both hold the
-/// same transactions, they must be equal. `secrets` are all ledger secrets that were ever used.
+/// same transactions, they must be equal. `secrets` are all ledger secrets that were ever used, as far as their places are
+/// known; `candidates` are keys that were kept for a rekey. Such a key counts only if the ledger has the record that
+/// introduces it ([`LedgerSecrets::follow`]).
 ///
 /// An incomplete tail of the raft log is cut, which is what a crash leaves ([`Opened::tail`]). Nothing else is written
 /// before [`Opened::start`], but for directories and the first segment in a new place.
 ///
 /// # Errors
 /// Anything else that is not as this node wrote it; the text names the place and what to do.
-pub fn open(options: Options, secrets: &LedgerSecrets) -> Result<Opened, ReplicationError> {
+pub fn open(options: Options, secrets: &LedgerSecrets, candidates: &[AesKey]) -> Result<Opened, ReplicationError> {
     let Options { disk, ledger_directory, state_directory, mac_key, segment_bytes, .. } = &options;
     let log_directory = state_directory.join("log");
     let covered = CoveredFile::open(disk.clone(), state_directory.join("covered"), *mac_key)?;
     let mut store = LedgerStore::open(disk.clone(), ledger_directory.clone())?;
-    let mut replay = Replay::default();
-    read_complete_chunks(&store, &mut replay, secrets)?;
+    let mut replay = Replay::new(secrets, candidates);
+    read_complete_chunks(&store, &mut replay)?;
     check_reach(&covered, &replay, ledger_directory)?;
     if covered.get().is_some() || !store.is_empty() || secrets.latest().is_some() {
         check_log_exists(&**disk, &log_directory)?;
@@ -71,7 +74,7 @@ pub fn open(options: Options, secrets: &LedgerSecrets) -> Result<Opened, Replica
     let log_options = LogOptions { segment_bytes: *segment_bytes, ..LogOptions::new(*mac_key) };
     let (log, opened) = SegmentLog::open(disk.clone(), log_directory, log_options)?;
     covered.check(log.purged(), log.last_log_id())?;
-    let (last_applied, membership) = read_log(&log, &covered, &mut store, &mut replay, secrets)?;
+    let (last_applied, membership) = read_log(&log, &covered, &mut store, &mut replay)?;
     store.check_recovered(replay.last().seqno)?;
     replay.check_last_signature("raft log")?;
     let tail = opened.cut;
@@ -98,18 +101,14 @@ fn ensure_directory(disk: &dyn Disk, path: &Path) -> Result<(), ReplicationError
     Ok(disk.sync_dir(parent.unwrap_or(Path::new(".")), "name of a directory")?)
 }
 
-fn read_complete_chunks(
-    store: &LedgerStore,
-    replay: &mut Replay,
-    secrets: &LedgerSecrets,
-) -> Result<(), ReplicationError> {
+fn read_complete_chunks(store: &LedgerStore, replay: &mut Replay) -> Result<(), ReplicationError> {
     for name in store.complete_chunks() {
         let mut reader = store.read_chunk(name)?;
         replay.history.starts_chunk();
         let file = name.to_string();
         let failed = |seqno, why: LedgerError| ReplicationError::ledger(&file, seqno, why);
         while let Some(found) = reader.next_entry().map_err(|why| failed(replay.last().seqno + 1, why))? {
-            replay.entry(&file, found.offset, &found.bytes, secrets)?;
+            replay.entry(&file, found.offset, &found.bytes)?;
         }
     }
     Ok(())
@@ -134,7 +133,6 @@ fn read_log(
     covered: &CoveredFile,
     store: &mut LedgerStore,
     replay: &mut Replay,
-    secrets: &LedgerSecrets,
 ) -> Result<Position, ReplicationError> {
     let covered = covered.get();
     let mut last = covered.as_ref().and_then(|covered| covered.log_id);
@@ -150,7 +148,7 @@ fn read_log(
             EntryPayload::Normal(batch) => {
                 let content = BatchContent::read(batch)
                     .ok_or_else(|| ReplicationError::Raft(format!("log entry {} is no batch", found.log_id)))?;
-                take_batch(&content, complete, store, replay, secrets)?;
+                take_batch(&content, complete, store, replay)?;
             }
         }
         last = last.max(Some(found.log_id));
@@ -163,7 +161,6 @@ fn take_batch(
     complete: u64,
     store: &mut LedgerStore,
     replay: &mut Replay,
-    secrets: &LedgerSecrets,
 ) -> Result<(), ReplicationError> {
     if content.first.seqno <= complete {
         return compare(content, store, replay);
@@ -180,7 +177,7 @@ fn take_batch(
         let seqno = replay.last().seqno + 1;
         let (bytes, behind) =
             entry::split_first(rest).map_err(|why| ReplicationError::ledger("raft log", seqno, why))?;
-        flags = replay.entry("raft log", offset, bytes, secrets)?;
+        flags = replay.entry("raft log", offset, bytes)?;
         offset += bytes.len() as u64;
         rest = behind;
     }
@@ -230,6 +227,13 @@ impl Opened {
         self.replay.last()
     }
 
+    /// The ledger secrets that the ledger is under: those that were given, without any that nothing is under, and the
+    /// candidates that became secrets.
+    #[must_use]
+    pub fn secrets(&self) -> LedgerSecrets {
+        self.replay.secrets()
+    }
+
     /// What a crash had left at the end of the raft log and was cut.
     #[must_use]
     pub fn tail(&self) -> Option<&Cut> {
@@ -241,8 +245,9 @@ impl Opened {
     /// if the host has put back an older disk.
     ///
     /// # Errors
-    /// Raft does not start, or the files cannot be written.
+    /// [`ReplicationError::NotFresh`]; Raft does not start, or the files cannot be written.
     pub async fn start(self, secrets: LedgerSecrets, signer: Signer) -> Result<Replica, ReplicationError> {
+        self.check_fresh(&secrets)?;
         let Self { options, log, covered, replay, mut store, last_applied, membership, .. } = self;
         store.write_recovered()?;
         let parts = Parts {
@@ -257,5 +262,15 @@ impl Opened {
             chunk_size: options.chunk_size,
         };
         engine::start(parts).await
+    }
+
+    /// The secret to write under applies from the next seqno on, and is none that an earlier process had.
+    fn check_fresh(&self, secrets: &LedgerSecrets) -> Result<(), ReplicationError> {
+        let next = self.last().seqno + 1;
+        let latest = secrets.latest().filter(|latest| latest.version() == next);
+        match latest.filter(|latest| !self.replay.knows(latest.key())) {
+            Some(_) => Ok(()),
+            None => Err(ReplicationError::NotFresh { next }),
+        }
     }
 }

@@ -1,7 +1,13 @@
 //! From the bytes of the ledger back to the state.
 
-use kv::{State, TxId, UNIT_KEY};
-use ledger::{LedgerError, entry, secrets::LedgerSecrets, signature::NodeSignature, tables};
+use crypto::AesKey;
+use kv::{State, TxId, UNIT_KEY, WriteSet};
+use ledger::{
+    LedgerError, entry,
+    secrets::{HistoricalSecret, LedgerSecrets},
+    signature::NodeSignature,
+    tables,
+};
 
 use crate::{Committed, ReplicationError, history::History};
 
@@ -11,11 +17,30 @@ use crate::{Committed, ReplicationError, history::History};
 pub(crate) struct Replay {
     pub(crate) state: State,
     pub(crate) history: History,
+    /// The secrets that the ledger is under, as far as they are known; those that it introduces are added.
+    secrets: LedgerSecrets,
+    /// Keys that were kept for a rekey, which may not have come about.
+    candidates: Vec<AesKey>,
     /// The last signature transaction.
     signature: Option<NodeSignature>,
 }
 
 impl Replay {
+    /// Before the first entry. `secrets` were used, `candidates` may have been.
+    pub(crate) fn new(secrets: &LedgerSecrets, candidates: &[AesKey]) -> Self {
+        Self { secrets: secrets.clone(), candidates: candidates.to_vec(), ..Self::default() }
+    }
+
+    /// The secrets that the ledger is under, without any that nothing is under.
+    pub(crate) fn secrets(&self) -> LedgerSecrets {
+        self.secrets.up_to(self.last().seqno)
+    }
+
+    /// Whether an earlier process had this key.
+    pub(crate) fn knows(&self, key: &AesKey) -> bool {
+        self.secrets.contains(key) || self.candidates.contains(key)
+    }
+
     /// The last transaction so far.
     pub(crate) fn last(&self) -> TxId {
         self.state.tx_id()
@@ -27,25 +52,19 @@ impl Replay {
     }
 
     /// Takes the next entry, which lies at `offset` of its chunk; returns its flags. `file` is named in errors.
-    pub(crate) fn entry(
-        &mut self,
-        file: &str,
-        offset: u64,
-        bytes: &[u8],
-        secrets: &LedgerSecrets,
-    ) -> Result<u8, ReplicationError> {
+    pub(crate) fn entry(&mut self, file: &str, offset: u64, bytes: &[u8]) -> Result<u8, ReplicationError> {
         let seqno = self.last().seqno + 1;
-        self.take(seqno, offset, bytes, secrets).map_err(|why| ReplicationError::ledger(file, seqno, why))
+        self.take(seqno, offset, bytes).map_err(|why| ReplicationError::ledger(file, seqno, why))
     }
 
-    fn take(&mut self, seqno: u64, offset: u64, bytes: &[u8], secrets: &LedgerSecrets) -> Result<u8, LedgerError> {
+    fn take(&mut self, seqno: u64, offset: u64, bytes: &[u8]) -> Result<u8, LedgerError> {
         let decoded = entry::decode(bytes)?;
         let tx_id = decoded.tx_id;
         if tx_id.seqno != seqno || tx_id.view < self.last().view {
             let (expected, got) = (format!("{}.{seqno} or a later view", self.last().view), tx_id.to_string());
             return Err(LedgerError::Differs { field: "transaction ID", expected, got });
         }
-        let writes = decoded.open(secrets)?;
+        let writes = self.open(&decoded)?;
         let signature = writes.get(tables::SIGNATURES, &UNIT_KEY).flatten();
         let signature = signature.map(|json| NodeSignature::from_json(json)).transpose()?;
         if let Some(signature) = &signature {
@@ -61,6 +80,24 @@ impl Replay {
             self.signature = signature;
         }
         Ok(decoded.header.flags)
+    }
+
+    /// Decrypts an entry, with the secret that it says itself that it is under after a resume. One that a rekey introduces
+    /// is taken up when the record is known to be genuine.
+    fn open(&mut self, entry: &entry::Entry<'_>) -> Result<WriteSet, LedgerError> {
+        let record = HistoricalSecret::in_writes(&entry.public)?;
+        let (rekey, other): (Option<_>, Option<_>) = match record {
+            Some(record) if record.is_rekey() => (Some(record), None),
+            other => (None, other),
+        };
+        if let Some(record) = other {
+            self.secrets.follow(entry.tx_id.seqno, &record, &[])?;
+        }
+        let writes = entry.open(&self.secrets)?;
+        if let Some(record) = rekey {
+            self.secrets.follow(entry.tx_id.seqno, &record, &self.candidates)?;
+        }
+        Ok(writes)
     }
 
     fn check_root(&self, signature: &NodeSignature) -> Result<(), LedgerError> {

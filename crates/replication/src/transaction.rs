@@ -1,4 +1,4 @@
-use crypto::Digest;
+use crypto::{AesKey, Digest};
 use kv::{ReadSet, Tx, WriteSet};
 use ledger::entry::Domains;
 
@@ -11,6 +11,7 @@ pub struct Transaction {
     pub(crate) domains: Domains,
     pub(crate) claims_digest: Digest,
     pub(crate) chunk_after: bool,
+    pub(crate) next_secret: Option<AesKey>,
 }
 
 impl Transaction {
@@ -19,13 +20,21 @@ impl Transaction {
     pub fn new(tx: Tx, claims_digest: Digest) -> Self {
         let (reads, writes) = tx.into_parts();
         let domains = Domains::from_writes(&writes);
-        Self { reads, writes, domains, claims_digest, chunk_after: false }
+        Self { reads, writes, domains, claims_digest, chunk_after: false, next_secret: None }
     }
 
     /// The same transaction, behind whose signature a new chunk file starts.
     #[must_use]
     pub fn with_chunk_after(mut self) -> Self {
         self.chunk_after = true;
+        self
+    }
+
+    /// The same transaction, behind which `secret` is the ledger secret: one that was never used and is kept safe already.
+    /// The transaction must write the record that introduces it (a rekey).
+    #[must_use]
+    pub fn with_next_secret(mut self, secret: AesKey) -> Self {
+        self.next_secret = Some(secret);
         self
     }
 }

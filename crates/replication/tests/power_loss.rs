@@ -15,10 +15,17 @@ const CHUNK: u64 = 8 * 1024;
 
 type Written = Vec<(String, Vec<u8>, TxId)>;
 
+/// What was answered, in one life or in several.
+#[derive(Default)]
+struct Answered {
+    writes: Written,
+    rekeys: Vec<TxId>,
+}
+
 /// Writes until the disk fails; returns what was acknowledged.
-async fn work(keys: &mut Keys, disk: &ForgetfulDisk, round: u64) -> Result<Written, ReplicationError> {
+async fn work(keys: &mut Keys, disk: &ForgetfulDisk, round: u64) -> Result<Answered, ReplicationError> {
     let replica = keys.start(Arc::new(disk.clone()), "/node", CHUNK).await?;
-    let mut acknowledged = Vec::new();
+    let mut answered = Answered::default();
     for number in 0..40 {
         // Three at a time, so that a batch holds several.
         let one = |part: u64| {
@@ -28,43 +35,53 @@ async fn work(keys: &mut Keys, disk: &ForgetfulDisk, round: u64) -> Result<Writt
             let replica = replica.clone();
             async move { replica.submit(transaction).await.map(|tx_id| (key, value, tx_id)) }
         };
-        let (a, b, c) = tokio::join!(one(0), one(1), one(2));
+        // Every few batches the secret changes in the middle of one: the first write is placed before that, the others
+        // behind it.
+        let rekey = (number % 5 == 3).then(|| keys.rekey(&replica));
+        let rekey = async { replica.submit(rekey?).await.ok() };
+        let (a, rekeyed, b, c) = tokio::join!(one(0), rekey, one(1), one(2));
+        answered.rekeys.extend(rekeyed);
         let written: Vec<_> = [a, b, c].into_iter().flatten().collect();
         let stopped = written.len() < 3;
-        acknowledged.extend(written);
+        answered.writes.extend(written);
         if stopped {
             break;
         }
     }
     // The outcome of stopping a disk that has failed does not matter here.
     let _ = replica.stop().await;
-    Ok(acknowledged)
+    Ok(answered)
 }
 
-/// One life of a service with `crashes` power losses; says how many writes were answered, or what was lost or refused.
-async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<usize, String> {
+/// One life of a service with `crashes` power losses; says how many writes and rekeys were answered, or what was
+/// lost or refused.
+async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<(usize, usize), String> {
     let mut disk = ForgetfulDisk::new();
     disk.create_dir(Path::new("/node")).map_err(|why| why.to_string())?;
     disk.sync_dir(Path::new("/"), "test").map_err(|why| why.to_string())?;
     let mut keys = Keys::new();
-    let mut acknowledged: Written = Vec::new();
+    let mut answered = Answered::default();
     for round in 0..crashes {
         if let Some(what) = ignored {
             disk.ignore_syncs(what);
         }
         disk.fail_after(5 + (seed * 7919 + round * 104_729) % 400);
         // A start that the power loss interrupts acknowledges nothing.
-        if let Ok(written) = work(&mut keys, &disk, round).await {
-            acknowledged.extend(written);
+        if let Ok(more) = work(&mut keys, &disk, round).await {
+            answered.writes.extend(more.writes);
+            answered.rekeys.extend(more.rekeys);
         }
         // Some processes are only killed: nothing is lost, but nothing has become durable by that.
         let killed = (seed + round) % 3 == 1;
         disk = if killed { disk.restart() } else { disk.crash(seed.wrapping_mul(31).wrapping_add(round)) };
         let opened = keys.open(Arc::new(disk.clone()), "/node", CHUNK).map_err(|why| why.to_string())?;
-        for (key, value, tx_id) in &acknowledged {
+        for (key, value, tx_id) in &answered.writes {
             if !has(opened.state(), key, value, *tx_id) {
                 return Err(format!("seed {seed}: {key} at {tx_id} is lost; the ledger ends at {}", opened.last()));
             }
+        }
+        if let Some(lost) = answered.rekeys.iter().find(|at| opened.secrets().of_version(at.seqno + 1).is_none()) {
+            return Err(format!("seed {seed}: the secret behind {lost} is lost"));
         }
         // What a start has found is durable, also if the power ends that start.
         if killed && (seed / 3 + round).is_multiple_of(2) {
@@ -79,18 +96,20 @@ async fn life(seed: u64, ignored: Option<&'static str>, crashes: u64) -> Result<
             }
         }
     }
-    Ok(acknowledged.len())
+    Ok((answered.writes.len(), answered.rekeys.len()))
 }
 
-fn run(seed: u64, ignored: Option<&'static str>) -> Result<usize, String> {
+fn run(seed: u64, ignored: Option<&'static str>) -> Result<(usize, usize), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(life(seed, ignored, 4))
 }
 
 #[test]
 fn every_answered_write_survives_200_power_losses() {
-    let answered: usize = (0..200).map(|seed| run(seed, None).unwrap()).sum();
-    assert!(answered > 10_000, "only {answered} writes were answered: the disks fail too early to prove anything");
+    let all = (0..200).map(|seed| run(seed, None).unwrap());
+    let (writes, rekeys) = all.fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
+    let enough = writes > 10_000 && rekeys > 500;
+    assert!(enough, "{writes} writes and {rekeys} rekeys were answered: the disks fail too early to prove anything");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::AesKey;
+use kv::{UNIT_KEY, WriteSet};
 use serde::{Deserialize, Serialize};
 
-use super::LedgerSecrets;
+use super::{LedgerSecrets, Secret};
 use crate::{LedgerError, tables};
 
 /// A value in [`tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET`]: a link of the chain from each ledger secret to the
@@ -65,12 +66,34 @@ impl HistoricalSecret {
         serde_json::from_slice(json).map_err(|error| malformed(&error.to_string()))
     }
 
+    /// The record among the writes of a transaction, if there is one.
+    ///
+    /// # Errors
+    /// As [`HistoricalSecret::from_json`].
+    pub fn in_writes(writes: &WriteSet) -> Result<Option<Self>, LedgerError> {
+        let written = writes.get(tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET, &UNIT_KEY).flatten();
+        written.map(|json| Self::from_json(json)).transpose()
+    }
+
     /// The value of the table, as CCF writes it.
     ///
     /// # Errors
     /// None that the fields could cause.
     pub fn to_json(&self) -> Result<Vec<u8>, LedgerError> {
         serde_json::to_vec(self).map_err(|error| malformed(&error.to_string()))
+    }
+
+    /// Whether the new secret applies from the transaction after this one on.
+    #[must_use]
+    pub fn is_rekey(&self) -> bool {
+        self.next_version.is_none() && self.previous_ledger_secret.is_some()
+    }
+
+    /// Whether this record leads from the secret `next` back to `previous`: it opens, and holds that one.
+    #[must_use]
+    pub fn links(&self, previous: &Secret, next: &AesKey) -> bool {
+        let sealed = self.previous_ledger_secret.as_ref().filter(|sealed| sealed.version == previous.version());
+        sealed.is_some_and(|sealed| sealed.open(next).is_ok_and(|key| key == *previous.key()))
     }
 
     /// The first seqno under the secret that this record introduces, if it was written at `seqno`.
