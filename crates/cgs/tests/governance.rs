@@ -247,6 +247,12 @@ fn d38_certificates_are_renewed_by_vote() {
     let made = Certificate::from_pem(made.as_str().unwrap()).unwrap();
     made.verify_issued_by(&service).unwrap();
     assert_eq!(made.not_after() - made.not_before(), 2 * 86_400 - 1);
+    let from = time::OffsetDateTime::from_unix_timestamp(client::now() - 9 * 86_400).unwrap().date();
+    founder.decide(&format!("service set certificate-validity --days 10 --from {from}"));
+    let warnings = founder.ask("service info")["warnings"].to_string();
+    assert!(warnings.contains("the service certificate ends in"), "{warnings}");
+    assert!(founder.say("service info").ended_with(0).contains("cgs service set certificate-validity"));
+    assert!(founder.say("service verify").ended_with(12).contains("WARNING"));
     let long = founder.say("service set certificate-validity --days 100000").ended_with(4);
     assert!(long.contains("greater than maximum allowed"), "{long}");
 }
