@@ -34,6 +34,8 @@ macro_rules! checks {
 }
 
 checks! {
+    /// The evidence is JSON of a known shape, with every part in base64 or PEM as it should be.
+    DocumentFormat = "document.format",
     /// The report has exactly 1184 bytes.
     ReportSize = "report.size",
     /// The report is of a published version, from 2 to 5.

@@ -18,6 +18,7 @@ mod check;
 pub mod claims;
 pub mod cvm;
 pub mod did;
+mod document;
 pub mod policy;
 mod rejection;
 pub mod snp;
@@ -26,5 +27,6 @@ pub mod uvm;
 
 pub use check::Check;
 pub use claims::Claims;
+pub use document::{Caci, Cvm, Document, Proven};
 pub use rejection::{Rejection, Result};
 pub use trail::Trail;

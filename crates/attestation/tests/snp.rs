@@ -2,7 +2,7 @@
 
 mod common;
 
-use attestation::{Check, Trail, snp};
+use attestation::{Check, Document, Trail, snp};
 use common::Sample;
 
 #[test]
@@ -31,26 +31,23 @@ fn genuine_endorsements_of_the_utility_vm_are_accepted() {
 }
 
 #[test]
-fn a_genuine_virtual_machine_is_accepted() {
-    let all = common::json("cvm/encryption/attestation.json");
-    let part = &all["report"]["snpCvm"];
-    let decode = |name: &str| common::base64(&part["evidence"][name]);
-    let (quote, hcl, snp_report, aik) =
-        (decode("tpmQuote"), decode("hclReport"), decode("snpReport"), decode("aikCert"));
-    let pcrs = part["evidence"]["pcrs"].as_object().unwrap().iter();
-    let pcrs = pcrs.map(|(name, value)| (name.parse().unwrap(), common::base64(value).try_into().unwrap())).collect();
-    let nonce = common::base64(&part["nonce"]);
-    let evidence = attestation::cvm::Evidence {
-        quote: &quote,
-        hcl_report: &hcl,
-        snp_report: Some(&snp_report),
-        aik_certificate: Some(&aik),
-        pcrs: &pcrs,
-        nonce: &nonce,
-        chain: part["platformCertificates"].as_str().unwrap(),
-    };
-    let mut trail = Trail::new();
-    let verified = attestation::cvm::verify(&evidence, &mut snp::ChainCache::new(4), &mut trail).unwrap();
-    assert_eq!(verified.pcrs.len(), 24);
-    assert!(trail.passed().contains(&Check::QuoteDigest));
+fn canned_documents_are_accepted_with_their_claims() {
+    for (name, host_data) in [
+        ("caci/encryption/attestation.json", Some("73973b78d70cc68353426de188db5dfc57e5b766e399935fb73a61127ea26d20")),
+        ("caci/signing/attestation.json", Some("73973b78d70cc68353426de188db5dfc57e5b766e399935fb73a61127ea26d20")),
+        ("cvm/encryption/attestation.json", None),
+    ] {
+        let bytes = std::fs::read(common::path(name)).unwrap();
+        let document = Document::from_json(&bytes).unwrap();
+        let mut trail = Trail::new();
+        let proven = document.verify(&mut snp::ChainCache::new(4), &mut trail).unwrap();
+        let key = common::json(name)["publicKey"].as_str().unwrap().to_owned();
+        let bound = format!("{}{}", hex::encode(crypto::sha256(key.as_bytes())), "0".repeat(64));
+        assert_eq!(proven.bound.as_deref(), Some(bound.as_str()), "{name}");
+        match host_data {
+            Some(host_data) => assert_eq!(proven.claims["x-ms-sevsnpvm-hostdata"], host_data),
+            None => assert_eq!(proven.claims.len(), 24),
+        }
+        assert!(trail.passed().contains(&Check::ReportSignature));
+    }
 }
