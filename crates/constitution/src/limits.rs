@@ -69,6 +69,9 @@ pub(crate) const READ_BYTES: usize = 32 << 20;
 pub(crate) const WRITE_BYTES: usize = 8 << 20;
 /// Returned value as JSON, in bytes.
 pub(crate) const VALUE_BYTES: usize = 1 << 20;
+/// Lists and objects in each other in what a script hands over: those of the frame around it come on top, and a parser
+/// that stops at 128 reads both.
+pub(crate) const NESTING: usize = 100;
 /// Effects asked for in one call.
 pub(crate) const EFFECTS: usize = 64;
 /// Certificates asked for in one call.

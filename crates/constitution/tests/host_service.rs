@@ -150,3 +150,20 @@ fn the_latest_ledger_secret_is_the_one_of_the_last_record() {
     // A rekey: the secret is used from the transaction after its own.
     assert_eq!(latest(Some(r#"{"previous_ledger_secret":{"encrypted_data":"x","version":1}}"#)), json!(8));
 }
+
+#[test]
+fn what_would_not_fit_the_pipe_is_an_exception() {
+    let big =
+        "ccf.setJwtPublicSigningKeys('i', {}, 'x'.repeat(5e6)); ccf.setJwtPublicSigningKeys('i', {}, 'x'.repeat(5e6))";
+    assert_eq!(threw(run(&apply(big))), "Error: what a script triggers may have at most 8388608 bytes");
+    let nested = |levels: usize, end: &str| {
+        run(&apply(&format!("let deep = 1; for (let i = 0; i < {levels}; i++) deep = [deep]; {end}")))
+    };
+    for end in ["return deep", "ccf.setJwtPublicSigningKeys('i', {}, deep)"] {
+        assert!(nested(100, end).is_ok(), "{end}");
+        for levels in 101..135 {
+            let reason = threw(nested(levels, end));
+            assert!(reason.starts_with("TypeError: "), "{levels} {end}: {reason}");
+        }
+    }
+}

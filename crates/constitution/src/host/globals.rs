@@ -7,7 +7,7 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, Value, con
 use crate::{CertificateRequest, Context, Effect, RuntimeLimits};
 
 use super::{
-    facts, jwk,
+    facts, jwk, script,
     session::{Session, State},
     tables::{Refusal, Tables},
     tcb::TcbPolicy,
@@ -200,7 +200,7 @@ fn install_token_keys<'js>(host: &Object<'js>, session: &Session) -> Result<()> 
     host.set(
         "setTokenKeys",
         Func::from(move |ctx: Ctx<'js>, issuer: String, jwks: String| {
-            let jwks = serde_json::from_str(&jwks)
+            let jwks = script::parse(&jwks)
                 .map_err(|why| Exception::throw_type(&ctx, &format!("the JWK set is not usable: {why}")))?;
             push(&ctx, &s, Effect::SetJwtPublicSigningKeys { issuer, jwks })
         }),

@@ -119,8 +119,26 @@ fn to_json<'js>(ctx: &Ctx<'js>, value: Value<'js>, function: &str) -> Result<ser
             "RangeError: {function} returned {length} bytes, at most {most} are allowed"
         )));
     }
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::threw(format!("TypeError: {function} returned an unusable value: {error}")))
+    parse(&text).map_err(|why| Failure::threw(format!("TypeError: {function} returned an unusable value: {why}")))
+}
+
+/// JSON of a script as a value that can be put into a frame.
+pub(super) fn parse(text: &str) -> Result<serde_json::Value, String> {
+    let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if nesting(&value) > limits::NESTING {
+        return Err(format!("it is nested more than {} levels deep", limits::NESTING));
+    }
+    Ok(value)
+}
+
+/// The lists and objects around the innermost value; the parser has bounded them.
+fn nesting(value: &serde_json::Value) -> usize {
+    let deepest = match value {
+        serde_json::Value::Array(items) => items.iter().map(nesting).max(),
+        serde_json::Value::Object(members) => members.values().map(nesting).max(),
+        _ => return 0,
+    };
+    deepest.unwrap_or(0) + 1
 }
 
 /// An exception as the service reports it.

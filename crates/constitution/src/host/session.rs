@@ -18,6 +18,7 @@ pub(super) struct State {
     pub(super) context: Context,
     pub(super) tables: Tables,
     pub(super) effects: Vec<Effect>,
+    effect_bytes: usize,
     pub(super) random: Random,
     pub(super) now_ms: i64,
     pub(super) deadline: Instant,
@@ -31,6 +32,7 @@ impl Session {
             context,
             tables: Tables::new(context, Some(pipe)),
             effects: Vec::new(),
+            effect_bytes: 0,
             random: Random::new(seed),
             now_ms,
             deadline: Instant::now() + Duration::from_millis(time_ms),
@@ -44,6 +46,7 @@ impl Session {
             context: Context::ReadOnly,
             tables: Tables::new(Context::ReadOnly, None),
             effects: Vec::new(),
+            effect_bytes: 0,
             random: Random::new([0; 32]),
             now_ms,
             deadline,
@@ -68,6 +71,10 @@ impl Session {
         self.with(|state| {
             if state.effects.len() >= limits::EFFECTS {
                 return Err(format!("a script may trigger at most {} things", limits::EFFECTS));
+            }
+            state.effect_bytes += effect.size();
+            if state.effect_bytes > limits::WRITE_BYTES {
+                return Err(format!("what a script triggers may have at most {} bytes", limits::WRITE_BYTES));
             }
             state.effects.push(effect);
             Ok(())
