@@ -99,7 +99,7 @@ function virtualEvidence(quote) {
   }
   try {
     return JSON.parse(fromBase64(quote.quote));
-  } catch (error) {
+  } catch {
     return undefined;
   }
 }

@@ -9,6 +9,7 @@
 )]
 
 pub mod consortium;
+pub mod operated;
 
 use std::{collections::BTreeMap, ffi::OsString};
 
