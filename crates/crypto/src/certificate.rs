@@ -151,7 +151,6 @@ pub fn certificates_from_pem(text: &str) -> Result<Vec<Certificate>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Curve, SigningKey, issue};
 
     #[test]

@@ -143,7 +143,7 @@ pub(crate) fn validity(config: &Config, state: &State, now: i64) -> Result<Valid
     let settings = service::configuration(&mut Tx::new(state.clone()))?;
     let most = settings.maximum_node_certificate_validity_days.unwrap_or(service::DEFAULT_MAXIMUM_VALIDITY_DAYS);
     let wanted = config.node_certificate.initial_validity_days;
-    Ok(Validity { from: now, days: wanted.min(u32::try_from(most).unwrap_or(u32::MAX)) })
+    Ok(Validity { from: now, days: wanted.min(u32::try_from(most).unwrap_or(u32::MAX)).max(1) })
 }
 
 /// A certificate for the key of the node, endorsed by the service.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crypto::Certificate;
 use reqwest::tls::TlsInfo;
 use reqwest::{Client, Method};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use suites::{API_VERSION, Consortium, KeyFolder, Node, Result, Settings, action, scratch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -257,6 +258,29 @@ async fn d38_what_the_members_renew_is_shown_at_once_and_after_a_restart() -> Re
     assert!(again != endorsed && again.not_before() >= now() - 60, "a start renews the certificate of the node");
     assert_eq!(shown(&node, &node.service_certificate()).await?, again);
     Ok(())
+}
+
+/// Whoever watches a node can lead clients away before it stops.
+#[tokio::test]
+async fn a_stop_can_be_announced_before_it_comes() -> Result<()> {
+    let directory = scratch("notice")?;
+    let keys = KeyFolder::generate(&directory.join("keys"))?;
+    let mut node = Node::prepare(&directory.join("node"), keys.path(), Settings::on_free_port()?)?;
+    let file = node.directory().join("node.json");
+    let mut settings: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    settings["ignore_first_sigterm"] = true.into();
+    std::fs::write(&file, settings.to_string())?;
+    node.start().await?;
+    let api = node.api(None)?;
+    assert_eq!(api.get("/node/state").await?.json()?["stop_notice"], false);
+    let pid = node.pid().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)).ok_or("no process")?;
+    kill_process(pid, Signal::TERM)?;
+    let told = Instant::now();
+    while api.get("/node/state").await?.json()?["stop_notice"] != true {
+        assert!(told.elapsed() < SOON, "the node does not say that it is going to stop");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    node.stop().await
 }
 
 /// A service without a node could not go on, and nobody could vote it another one.
