@@ -43,8 +43,12 @@ pub struct Decided {
 /// Remembers the last signed request of a member (CCF, `cose_history`).
 fn record_history(tx: &mut Tx, signed: &Signed) {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let value = Value::from(STANDARD.encode(&signed.raw)).to_string();
-    tx.put(ledger::tables::COSE_HISTORY, signed.member_id.clone().into_bytes(), value);
+    put_history(tx, &signed.member_id, STANDARD.encode(&signed.raw));
+}
+
+/// `message` is base64.
+fn put_history(tx: &mut Tx, member_id: &str, message: String) {
+    tx.put(ledger::tables::COSE_HISTORY, member_id.to_owned().into_bytes(), Value::from(message).to_string());
 }
 
 /// Checks that the path of a request names the proposal that the signature is about.

@@ -92,6 +92,19 @@ pub fn acknowledge(
     Ok(Acknowledged { output: Output::no_content(), activated })
 }
 
+/// The last acknowledgement of a member: the signed message as it is recorded, base64, and when it was made.
+///
+/// # Errors
+/// 500 if the record is damaged.
+pub(crate) fn recorded(tx: &mut Tx, member_id: &str) -> Result<Option<(String, i64)>, ApiError> {
+    let message = stored_ack(tx, member_id)?.and_then(|ack| ack.cose_sign1_req);
+    let created_at = |message: &String| {
+        let message = Sign1::from_bytes(&STANDARD.decode(message).ok()?).ok()?;
+        message.int_header("ccf.gov.msg.created_at")
+    };
+    Ok(message.and_then(|message| Some((message.clone(), created_at(&message)?))))
+}
+
 fn check_signer(signed: &Signed, member_id: &str) -> Result<(), ApiError> {
     if signed.member_id == member_id {
         return Ok(());

@@ -36,13 +36,18 @@ pub fn submit(
     check_open(&info, proposal_id)?;
     let ballot = parse(&signed.payload)?;
     let is_new = take(&mut info, member_id, ballot, proposal_id)?;
-    // Anybody who reads the ledger can send a ballot again: that must not make it longer.
     if is_new {
         record_history(tx, signed);
     }
     let request = Request { member_id, created_at: signed.created_at, seed: resolve::seed(proposal_id)? };
     let proposal = Proposal { text: super::record::text(tx, proposal_id)?, id: proposal_id.into(), info };
-    resolve::settle(tx, proposal, request, is_new.then_some(member_id), scripts, context)
+    let decided = resolve::settle(tx, proposal, request, is_new.then_some(member_id), scripts, context)?;
+    // Anybody who reads the ledger can send a ballot again: that must not make it longer. Where it decides something, it
+    // is what was decided on (D39).
+    if !is_new && !tx.is_read_only() {
+        record_history(tx, signed);
+    }
+    Ok(decided)
 }
 
 fn check_member(signed: &Signed, member_id: &str) -> Result<(), ApiError> {

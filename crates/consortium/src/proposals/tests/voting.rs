@@ -1,3 +1,5 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::*;
 
 #[test]
@@ -149,4 +151,52 @@ fn d20_proposals_that_wait_for_a_member_are_resolved_when_it_is_active() {
     assert_eq!(engine.calls.lock().unwrap().last().unwrap().created_at_ms, 55_000);
     assert_eq!(again(&mut consortium), (None, true));
     assert!(waiting(&mut consortium.tx()).unwrap().is_empty());
+}
+
+/// Whatever is decided, the transaction that decides it says on which signed request.
+#[test]
+fn d39_a_decision_is_recorded_with_the_request_that_it_decided_on() {
+    let mut consortium = Consortium::active(2);
+    let late = Closures::unanimous().with("resolve", |call, _| {
+        value(json!(if call.created_at_ms >= 1_700_000_000_000 + 5_000 { "Accepted" } else { "Open" }))
+    });
+    let id = propose(&mut consortium, &late);
+    vote(&mut consortium, &late, &id, 0, "yes").unwrap();
+    let again = |consortium: &mut Consortium, later: i64| {
+        let ballot = json!({ "ballot": "yes" }).to_string();
+        let first = consortium.signed(0, MessageType::Ballot, Some(&id), ballot);
+        let raw = format!("again after {later} s").into();
+        let signed = Signed { created_at: first.created_at + later, raw, ..first };
+        let mut tx = consortium.tx();
+        let member = signed.member_id.clone();
+        with_scripts(&late, |scripts| submit_ballot(&mut tx, &signed, &id, &member, scripts, &context())).unwrap();
+        let history = tx.get(tables::COSE_HISTORY, member.as_bytes()).unwrap();
+        let wrote = !tx.is_read_only();
+        consortium.commit(tx);
+        (wrote, history)
+    };
+    let (wrote, first) = again(&mut consortium, 1);
+    assert!(!wrote, "nothing is recorded where nothing is decided");
+    let (wrote, second) = again(&mut consortium, 5);
+    assert!(wrote && first != second);
+    assert_eq!(stored_info(&consortium, &id).state, ProposalState::Accepted);
+}
+
+#[test]
+fn d39_what_an_acknowledgement_decides_is_recorded_with_it() {
+    let mut consortium = Consortium::active(2);
+    let engine = Closures::unanimous();
+    let id = propose(&mut consortium, &engine);
+    vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
+    let engine = Closures::unanimous().with("resolve", |_, _| value(json!("Accepted")));
+    let member = consortium.member(1).id.clone();
+    let message = STANDARD.encode(consortium.message(1, "ack", 77, b"{}"));
+    let mut tx = consortium.tx();
+    let ack = json!({"cose_sign1_req": message, "state_digest": "00"});
+    tx.put(tables::MEMBERS_ACKS, member.clone(), ack.to_string());
+    consortium.commit(tx);
+    let mut tx = consortium.tx();
+    with_scripts(&engine, |scripts| reresolve(&mut tx, &id, &member, 76, scripts, &context()).unwrap());
+    assert_eq!(tx.get(tables::COSE_HISTORY, member.as_bytes()).unwrap(), json!(message).to_string());
+    assert_eq!(engine.calls.lock().unwrap().last().unwrap().created_at_ms, 77_000, "the time that it was signed with");
 }
