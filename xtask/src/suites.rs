@@ -11,11 +11,12 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order in which they run: the quickest to fail first.
-pub(crate) const SUITES: [Suite; 9] = [
+pub(crate) const SUITES: [Suite; 10] = [
     Suite { name: "conformance", about: "what the reference answered, against a fresh node", threads: "1" },
     Suite { name: "interop", about: "CCF's Python package, curl and openssl as clients", threads: "2" },
     Suite { name: "decisions", about: "decisions on compatibility, seen from outside", threads: "2" },
     Suite { name: "admin", about: "what an operator reads, and certificates that change", threads: "2" },
+    Suite { name: "jwt", about: "issuers of tokens, and tokens", threads: "2" },
     Suite { name: "cli", about: "the command line, typed as a member would", threads: "1" },
     Suite { name: "load", about: "many clients at once, and scripts that want to stop the node", threads: "1" },
     Suite { name: "fork", about: "copies and rewound copies of the disk", threads: "1" },

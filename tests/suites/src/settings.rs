@@ -15,6 +15,8 @@ pub struct Settings {
     pub admin: Option<String>,
     /// `node_certificate.initial_validity_days`
     pub node_certificate_days: u32,
+    /// `jwt.key_refresh_interval`, if it is not the usual one.
+    pub jwt_key_refresh_interval: Option<String>,
 }
 
 impl Settings {
@@ -24,7 +26,13 @@ impl Settings {
     /// If the machine has no free port.
     pub fn on_free_port() -> crate::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { port, chunk_size: "5MB".to_owned(), admin: None, node_certificate_days: 30 })
+        Ok(Self {
+            port,
+            chunk_size: "5MB".to_owned(),
+            admin: None,
+            node_certificate_days: 30,
+            jwt_key_refresh_interval: None,
+        })
     }
 
     /// The node configuration, in the form of CCF. Relative paths start from the directory of the node.
@@ -59,6 +67,9 @@ impl Settings {
         });
         if let Some(admin) = &self.admin {
             settings["admin"] = json!({"bind_address": admin});
+        }
+        if let Some(interval) = &self.jwt_key_refresh_interval {
+            settings["jwt"] = json!({"key_refresh_interval": interval});
         }
         settings
     }
