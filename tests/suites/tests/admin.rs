@@ -125,7 +125,7 @@ async fn figures_are_those_of_what_happened() -> Result<()> {
     assert_eq!(page.count("cgs_scripts_total{outcome=\"time_limit\"}"), 0);
     assert_eq!(page.count("cgs_service_status{status=\"Open\"}"), 1);
     assert_eq!(page.count("cgs_view"), 2);
-    assert_eq!(page.count("cgs_jwt_refresh_attempts_total"), 0);
+    assert_eq!(page.count("cgs_jwt_key_refreshes_total{outcome=\"failure\"}"), 0);
     let committed = node.api(None)?.get("/node/commit").await?.json()?;
     let committed = committed["transaction_id"].as_str().and_then(|id| id.split_once('.')).ok_or("no id")?.1;
     assert_eq!(page.count("cgs_committed_seqno").to_string(), committed);

@@ -47,7 +47,7 @@ impl Page<'_> {
 
     /// Sizes that were counted by upper bound.
     pub(super) fn histogram(&mut self, name: &str, help: &str, sum: u64, buckets: &[(u64, u64)]) -> fmt::Result {
-        let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        let mut encoder = self.0.encode_descriptor(name, &format!("{help}."), None, MetricType::Histogram)?;
         let count = buckets.iter().map(|(_, count)| count).sum();
         let buckets: Vec<(f64, u64)> = buckets.iter().map(|(bound, count)| (as_float(*bound), *count)).collect();
         encoder.encode_histogram::<[(&str, &str); 0]>(as_float(sum), count, &buckets, None)
@@ -61,7 +61,8 @@ impl Page<'_> {
         series: &[(Labels<'_>, N)],
         write: impl Fn(&mut MetricEncoder<'_>, &N) -> fmt::Result,
     ) -> fmt::Result {
-        let mut encoder = self.0.encode_descriptor(name, help, None, kind)?;
+        // The registry ends its own texts like this.
+        let mut encoder = self.0.encode_descriptor(name, &format!("{help}."), None, kind)?;
         for (labels, value) in series {
             if labels.is_empty() {
                 write(&mut encoder, value)?;

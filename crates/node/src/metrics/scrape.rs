@@ -30,7 +30,6 @@ impl Collector for Scrape {
         self.ledger(&mut page)?;
         self.certificates(&mut page)?;
         self.jwt_refresh(&mut page)?;
-        self.issuers(&mut page)?;
         self.sessions(&mut page)
     }
 }
@@ -95,14 +94,6 @@ impl Scrape {
         page.gauges("cgs_certificate_expiry_timestamp_seconds", help, &ends)?;
         let soon = both.map(|(labels, certificate)| (labels, u64::from(now >= certificate.ends_soon_from())));
         page.gauges("cgs_certificate_ends_soon", "1 if somebody has to renew a certificate", &soon)
-    }
-
-    fn issuers(&self, page: &mut Page<'_>) -> fmt::Result {
-        let counts = self.service.jwt_refresh().read();
-        let help = "How often keys of token issuers were fetched, or tried to be";
-        page.counter("cgs_jwt_refresh_attempts", help, counts.attempts)?;
-        page.counter("cgs_jwt_refresh_failures", "Attempts that failed; the old keys stay", counts.failures)?;
-        page.counter("cgs_jwt_refresh_successes", "Attempts that succeeded", counts.successes)
     }
 
     fn sessions(&self, page: &mut Page<'_>) -> fmt::Result {
