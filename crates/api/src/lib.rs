@@ -8,11 +8,10 @@ mod error;
 mod input;
 mod json;
 mod output;
-mod unique;
 
 pub use caller::{Caller, CallerPolicy, Token};
 pub use error::{ApiError, ErrorDetail};
 pub use input::{Input, Query};
 pub use json::{is_truthy, to_js_text};
 pub use output::{Body, Output};
-pub use unique::from_unique_json;
+pub use unique_json::from_unique_json;

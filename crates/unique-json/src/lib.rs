@@ -1,3 +1,5 @@
+//! JSON for those who check what others use: no object may name a member twice.
+
 use std::fmt;
 
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
