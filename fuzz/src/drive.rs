@@ -56,3 +56,14 @@ fn number(variable: &str) -> Option<u64> {
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "only the corpus is short")]
+    fn a_body_that_fails_is_noticed() {
+        drive("jwt", |input| assert!(input.len() < 4096, "only the corpus is short"));
+    }
+}

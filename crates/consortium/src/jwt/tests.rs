@@ -102,8 +102,7 @@ fn what_does_not_change_is_not_written() {
     set_keys(&mut tx, ISSUER, &set(&[jwk("b", &key), jwk("a", &key)])).unwrap();
     assert!(tx.is_read_only());
     set_keys(&mut tx, ISSUER, &set(&[jwk("b", &other), jwk("a", &key)])).unwrap();
-    let written: Vec<_> =
-        tx.writes().maps().flat_map(|(_, writes)| writes.iter().map(|(kid, _)| kid.clone())).collect();
+    let written: Vec<_> = tx.writes().maps().flat_map(|(_, writes)| writes.keys().cloned()).collect();
     assert_eq!(written, ["b"]);
 }
 
