@@ -17,7 +17,7 @@ use consortium::{
 };
 use crypto::Digest;
 use kv::{Tx, TxId};
-use replication::{SubmitError, Transaction};
+use replication::{Hold, SubmitError, Transaction};
 use tokio::sync::Semaphore;
 
 pub(crate) use decider::Decider;
@@ -152,11 +152,7 @@ impl Governance {
     /// Finds a place: twice on whatever is committed, then with everybody else held.
     async fn place(&self, request: &Arc<Request>, valid: Option<Valid>) -> Result<(Answer, Activated), ApiError> {
         for attempt in 0..MAX_ATTEMPTS {
-            let hold = if attempt < FREE_ATTEMPTS {
-                None
-            } else {
-                Some(self.committer.replica().hold().await.map_err(|error| not_committed(&error))?)
-            };
+            let hold = if attempt < FREE_ATTEMPTS { None } else { Some(self.hold().await?) };
             let base = hold.as_ref().map_or_else(|| self.committer.committed(), |hold| hold.committed().clone());
             let (decider, asked, valid) = (self.decider.clone(), request.clone(), valid.clone());
             let outcome = match blocking(move || decider.decide(&asked, valid, &base)).await? {
@@ -176,6 +172,11 @@ impl Governance {
             }
         }
         Err(too_many_conflicts(MAX_ATTEMPTS))
+    }
+
+    async fn hold(&self) -> Result<Hold, ApiError> {
+        let limit = self.decider.hold_limit(self.committer.committed().state.clone());
+        self.committer.replica().hold(limit).await.map_err(|error| not_committed(&error))
     }
 
     fn turns(&self, member: &str) -> Arc<Turns> {

@@ -5,13 +5,19 @@ use tokio::sync::oneshot;
 
 use crate::{Committed, SubmitError, Transaction, sequencer::Submission};
 
-/// How long a holder may keep everybody else waiting: one script budget and some slack.
-pub(crate) const HOLD_LIMIT: Duration = Duration::from_millis(1500);
+/// How long a holder may keep everybody else waiting, whatever it asks for.
+pub const MAX_HOLD: Duration = Duration::from_secs(10);
+
+/// Who wants to place the next transaction alone, and how long it may take.
+pub(crate) struct Holder {
+    pub(crate) hold: oneshot::Sender<Hold>,
+    pub(crate) limit: Duration,
+}
 
 /// The right to place the next transaction: while it is held, nothing else is admitted and nothing is in flight.
 ///
 /// Creating a proposal needs this under load, because its id is a function of the Merkle root right before it. Dropping
-/// the hold releases it; so does the passing of 1.5 s.
+/// the hold releases it; so does the passing of the time that was asked for.
 pub struct Hold {
     committed: Arc<Committed>,
     submit: oneshot::Sender<Submission>,

@@ -37,7 +37,7 @@ pub mod types;
 
 pub use committed::Committed;
 pub use error::{ReplicationError, SubmitError};
-pub use hold::Hold;
+pub use hold::{Hold, MAX_HOLD};
 pub use open::{Opened, Options, open};
 pub use replica::{Replica, Status, Unavailable};
 pub use sealer::{NodeCertificate, Signer};

@@ -1,4 +1,4 @@
-use std::{future::Future, sync::Arc, thread::JoinHandle};
+use std::{future::Future, sync::Arc, thread::JoinHandle, time::Duration};
 
 use bytes::Bytes;
 use kv::TxId;
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Committed, Hold, SubmitError, Transaction,
+    hold::{Holder, MAX_HOLD},
     sequencer::{Request, Submission},
     shared::Shared,
     stats::Work,
@@ -101,13 +102,14 @@ impl Replica {
         self.unless_stopped(answer).await?
     }
 
-    /// Waits for the right to place the next transaction alone. See [`Hold`].
+    /// Waits for the right to place the next transaction alone, within `limit` or [`MAX_HOLD`], whichever is shorter. See
+    /// [`Hold`].
     ///
     /// # Errors
     /// [`SubmitError::Stopping`]
-    pub async fn hold(&self) -> Result<Hold, SubmitError> {
-        let (holder, hold) = oneshot::channel();
-        self.ask(Request::Hold(holder)).await?;
+    pub async fn hold(&self, limit: Duration) -> Result<Hold, SubmitError> {
+        let (sender, hold) = oneshot::channel();
+        self.ask(Request::Hold(Holder { hold: sender, limit: limit.min(MAX_HOLD) })).await?;
         self.unless_stopped(hold).await
     }
 

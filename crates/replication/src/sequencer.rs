@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     Committed, Hold, SubmitError, Transaction,
     engine::reason,
-    hold::HOLD_LIMIT,
+    hold::Holder,
     sealer::{Placed, Sealer},
     shared::{InFlight, Shared},
     types::TypeConfig,
@@ -53,7 +53,7 @@ pub(crate) enum Request {
     /// Place this transaction.
     Submit(Box<Submission>),
     /// Let this one place the next transaction alone.
-    Hold(oneshot::Sender<Hold>),
+    Hold(Holder),
     /// Finish what was asked before, then stop.
     Stop,
 }
@@ -61,7 +61,7 @@ pub(crate) enum Request {
 /// What is left to do before the next batch can be filled.
 enum Then {
     Continue,
-    Serve(oneshot::Sender<Hold>),
+    Serve(Holder),
     Stop,
 }
 
@@ -188,12 +188,12 @@ impl Sequencer {
     }
 
     /// Lets one holder place the next transaction while everybody else waits.
-    async fn serve(&mut self, holder: oneshot::Sender<Hold>) -> Result<(), String> {
+    async fn serve(&mut self, holder: Holder) -> Result<(), String> {
         let (submit, submission) = oneshot::channel();
-        if holder.send(Hold::new(self.shared.committed(), submit)).is_err() {
+        if holder.hold.send(Hold::new(self.shared.committed(), submit)).is_err() {
             return Ok(());
         }
-        if let Ok(Ok(submission)) = timeout(HOLD_LIMIT, submission).await {
+        if let Ok(Ok(submission)) = timeout(holder.limit, submission).await {
             self.place(submission);
             self.write().await?;
         }

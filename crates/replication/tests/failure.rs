@@ -43,7 +43,7 @@ async fn whoever_waits_is_told_when_the_disk_fails() {
     assert!(is_stopping(submitted), "it was not written");
     assert!(is_stopping(timeout(SOON, waiting).await.unwrap().unwrap()));
     assert!(is_stopping(timeout(SOON, replica.submit(one(&replica, "b"))).await.unwrap()));
-    assert!(is_stopping(timeout(SOON, replica.hold()).await.unwrap().map(|_| ())));
+    assert!(is_stopping(timeout(SOON, replica.hold(SOON)).await.unwrap().map(|_| ())));
     let why = timeout(SOON, replica.stopped()).await.unwrap().unwrap_err();
     assert!(why.contains("sync"), "{why}");
     assert_eq!(replica.committed().state.tx_id().seqno, last, "nothing of it is visible");
@@ -72,7 +72,7 @@ async fn a_transaction_that_is_too_large_is_refused_in_a_hold_too() {
         tx.put("public:test.values", "large", vec![0; 70 << 20]);
         Transaction::new(tx, [0; 32])
     };
-    let hold = replica.hold().await.unwrap();
+    let hold = replica.hold(SOON).await.unwrap();
     let state = hold.committed().state.clone();
     let refused = hold.submit(large(state)).await;
     assert!(matches!(refused, Err(SubmitError::TooLarge { .. })), "{refused:?}");

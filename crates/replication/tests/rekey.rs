@@ -72,7 +72,7 @@ async fn batch(replica: &Replica, transactions: Vec<Transaction>) -> Vec<Result<
 async fn the_secret_changes_in_the_middle_of_a_batch() {
     let (disk, mut keys) = (new_disk(), Keys::new());
     let replica = start(&mut keys, &disk).await;
-    let hold = replica.hold().await.unwrap();
+    let hold = replica.hold(std::time::Duration::from_secs(5)).await.unwrap();
     let state = replica.committed().state.clone();
     let rekey = keys.rekey(&replica);
     let waiting = batch(&replica, vec![write(state.clone(), "a", b"1"), rekey, write(state.clone(), "b", b"2")]);

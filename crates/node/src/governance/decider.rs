@@ -16,6 +16,9 @@ use replication::Committed;
 use super::{Kind, Request, issuer::StandIn};
 use crate::secrets::{Around, Secrets};
 
+/// What there is to do for a request besides running its scripts.
+const SLACK: Duration = Duration::from_millis(500);
+
 /// What deciding needs besides the state. It runs on threads that may wait for scripts.
 pub(crate) struct Decider {
     /// Runs the scripts of the consortium.
@@ -53,22 +56,16 @@ impl Decider {
     pub(super) fn validate(&self, request: &Request, state: State) -> Result<Valid, ApiError> {
         let mut tx = Tx::new(state);
         let signed = authenticate(&mut tx, request)?;
-        self.validate_signed(&signed, tx)
-    }
-
-    fn validate_signed(&self, signed: &Signed, mut tx: Tx) -> Result<Valid, ApiError> {
         let mut budget = script_budget(&mut tx, self.budget);
         let mut scripts = Scripts { engine: &*self.engine, budget: &mut budget };
-        let validated = proposals::validate(&mut tx, signed, &mut scripts)?;
+        let validated = proposals::validate(&mut tx, &signed, &mut scripts)?;
         Ok(Valid { validated, reads: tx.into_parts().0 })
     }
 
-    /// What the constitution said, unless something that it had read has changed since: then it is asked again.
-    fn still_valid(&self, valid: Option<Valid>, signed: &Signed, state: &State) -> Result<Validated, ApiError> {
-        match valid {
-            Some(valid) if valid.reads.check(state).is_ok() => Ok(valid.validated),
-            _ => Ok(self.validate_signed(signed, Tx::new(state.clone()))?.validated),
-        }
+    /// How long everybody else has to wait while a request is decided: as long as its scripts may run on this state, and
+    /// some slack.
+    pub(super) fn hold_limit(&self, state: State) -> Duration {
+        script_budget(&mut Tx::new(state), self.budget).remaining() + SLACK
     }
 
     /// Decides a request on one state; a refusal comes with the transaction that it rests on.
@@ -102,7 +99,7 @@ impl Decider {
         let quiet = |output| Decided { output, effects: Vec::new() };
         Ok(match request.kind {
             Kind::Create => {
-                let validated = self.still_valid(valid, signed, &base.state)?;
+                let validated = still_valid(valid, signed, &base.state, &mut scripts)?;
                 (proposals::create(tx, signed, &validated, &base.root, &mut scripts, &context)?, false)
             }
             Kind::Ballot => (proposals::submit_ballot(tx, signed, proposal, member, &mut scripts, &context)?, false),
@@ -163,6 +160,19 @@ impl Decider {
             identity_endorsement: &self.identity_endorsement,
             issuer: &*self.issuer,
         }
+    }
+}
+
+/// What the constitution said, unless something that it had read has changed since: then it is asked again.
+fn still_valid(
+    valid: Option<Valid>,
+    signed: &Signed,
+    state: &State,
+    scripts: &mut Scripts<'_>,
+) -> Result<Validated, ApiError> {
+    match valid {
+        Some(valid) if valid.reads.check(state).is_ok() => Ok(valid.validated),
+        _ => proposals::validate(&mut Tx::new(state.clone()), signed, scripts),
     }
 }
 
