@@ -92,9 +92,10 @@ const UPKEEP = new Map([
 
 // ---- What makes such an action lawful ----
 
-// The member to be set will be an operator.
-function isForOperator({ member_data }) {
-  return isOperator({ member_data });
+// The member to be set will be an operator, and nobody else before: whoever was invited to decide is not turned into one.
+function isForOperator({ cert, member_data }) {
+  const before = readRecord("members.info", ccf.pemToId(cert));
+  return isOperator({ member_data }) && (before === undefined || isOperator(before));
 }
 
 // The member to be removed is an operator.

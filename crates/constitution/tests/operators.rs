@@ -12,10 +12,10 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
-    consortium::{Consortium, certificate, only},
+    consortium::{Consortium, action, certificate, only},
     operated::{
         CPU, Case, FORMER, NODE, STATES, STRANGER, TRUSTED, admit, bundle, cases, member, member_data, operated,
-        remove_uvm, tcb, threshold, uvm,
+        remove_uvm, set_member, tcb, threshold, uvm,
     },
 };
 use proptest::prelude::*;
@@ -172,6 +172,31 @@ fn d32_the_last_counted_member_leaves_a_formed_consortium() {
             let expected = if alone { "Accepted" } else { "Open" };
             assert_eq!(consortium.resolve("o", &json!([action]), ""), expected, "{last}: {action}");
         }
+    }
+}
+
+/// Before the consortium is formed the operator brings in operators. It must not make one of somebody who was invited to
+/// decide, or to hold shares: that one could then be removed, too.
+#[test]
+fn d32_nobody_who_was_invited_becomes_an_operator() {
+    let operator = json!({"isOperator": true});
+    for (known, alone) in [
+        (None, "Accepted"),
+        (Some(operator.clone()), "Accepted"),
+        (Some(json!({})), "Open"),
+        (Some(json!({"isRecoveryOperator": true})), "Open"),
+        (Some(json!({"cgsRoles": {"contractOperator": "true"}})), "Open"),
+    ] {
+        let mut consortium = operated();
+        let (pem, id) = certificate();
+        if let Some(data) = &known {
+            consortium.member(&id, "Accepted", data.clone());
+        }
+        let set = set_member(&pem, operator.clone());
+        assert_eq!(consortium.resolve("o", &json!([set]), ""), alone, "{known:?}");
+        let removed = action("remove_member", json!({"member_id": id}));
+        let expected = if known == Some(operator.clone()) { "Accepted" } else { "Open" };
+        assert_eq!(consortium.resolve("o", &json!([set, removed]), ""), expected, "{known:?}");
     }
 }
 

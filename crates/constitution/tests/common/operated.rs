@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::consortium::{Consortium, action};
+use super::consortium::{Consortium, action, certificate};
 
 /// A node that waits, and passes the join policy.
 pub const NODE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -53,7 +53,11 @@ pub fn threshold(n: i64) -> Value {
 }
 
 pub fn member(data: Value) -> Value {
-    action("set_member", json!({"cert": "x", "member_data": data}))
+    set_member(&certificate().0, data)
+}
+
+pub fn set_member(cert: &str, data: Value) -> Value {
+    action("set_member", json!({"cert": cert, "member_data": data}))
 }
 
 pub fn member_data(id: &str, data: Value) -> Value {
@@ -203,7 +207,7 @@ pub fn role_cases() -> Vec<Case> {
         (member(json!({"__proto__": {"isOperator": true}})), false, false),
         (member(json!({})), false, false),
         (member(Value::Null), false, false),
-        (action("set_member", json!({"cert": "x"})), false, false),
+        (action("set_member", json!({"cert": certificate().0})), false, false),
         (member_data("o", json!({"isOperator": true})), false, false),
         (member_data("o", json!({"isOperator": true, "cgsRoles": {"cgsOperator": "true"}})), false, false),
         (member_data("c", json!({"isOperator": true})), false, false),
