@@ -30,6 +30,17 @@ impl Dice {
         self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) % bound
     }
 
+    /// Whether something happens that happens so many times in a hundred.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// One of several; there must be one.
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        let count = u64::try_from(choices.len()).unwrap_or(u64::MAX);
+        &choices[usize::try_from(self.below(count)).unwrap_or_default()]
+    }
+
     /// A time between `from` and `to` milliseconds.
     pub fn millis(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from + 1))

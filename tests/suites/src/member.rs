@@ -85,6 +85,26 @@ impl Member {
         Ok(Self { id: certificate.id(), name: name.to_owned(), certificate_file, key_file, key })
     }
 
+    /// A new identity, whose files are added to a folder.
+    ///
+    /// # Errors
+    /// Those of the file system and of key generation.
+    pub fn create(folder: &Path, name: &str) -> Result<Self> {
+        let key = SigningKey::generate(Curve::P384)?;
+        let certificate = self_signed(&key, name, &[], Validity { from: now() - 60, days: 365 })?;
+        std::fs::write(folder.join(format!("{name}_cert.pem")), certificate.to_pem())?;
+        std::fs::write(folder.join(format!("{name}_privk.pem")), key.to_pem()?.as_bytes())?;
+        Self::read(folder, name)
+    }
+
+    /// A signed governance message of this type, dated as given: seconds since 1970.
+    ///
+    /// # Errors
+    /// If signing fails.
+    pub fn sign_at(&self, created_at: i64, kind: &str, proposal: Option<&str>, payload: &[u8]) -> Result<Vec<u8>> {
+        Ok(crypto::cose::sign_governance(&self.key, &self.id, kind, created_at, proposal, payload)?)
+    }
+
     /// A signed governance message of this type, of now.
     ///
     /// # Errors
