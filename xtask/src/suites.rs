@@ -11,7 +11,7 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order in which they run: the quickest to fail first.
-pub(crate) const SUITES: [Suite; 10] = [
+pub(crate) const SUITES: [Suite; 12] = [
     Suite { name: "conformance", about: "what the reference answered, against a fresh node", threads: "1" },
     Suite { name: "interop", about: "CCF's Python package, curl and openssl as clients", threads: "2" },
     Suite { name: "decisions", about: "decisions on compatibility, seen from outside", threads: "2" },
@@ -20,6 +20,8 @@ pub(crate) const SUITES: [Suite; 10] = [
     Suite { name: "cli", about: "the command line, typed as a member would", threads: "1" },
     Suite { name: "load", about: "many clients at once, and scripts that want to stop the node", threads: "1" },
     Suite { name: "fork", about: "copies and rewound copies of the disk", threads: "1" },
+    Suite { name: "rekey", about: "the ledger secret changes, and who holds what of it", threads: "1" },
+    Suite { name: "recompute", about: "decisions recomputed by a program that is not ours", threads: "1" },
     Suite { name: "values", about: "what goes through scripts stays what it is", threads: "1" },
     Suite { name: "crash", about: "SIGKILL at random moments", threads: "1" },
 ];

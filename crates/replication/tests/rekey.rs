@@ -18,7 +18,9 @@ use kv::{Tx, TxId};
 use ledger::{
     LedgerError,
     chunk::{ChunkName, ChunkReader},
-    entry, tables,
+    entry,
+    secrets::{HistoricalSecret, unwind},
+    tables,
 };
 use replication::{Replica, ReplicationError, SubmitError, Transaction};
 
@@ -102,6 +104,43 @@ async fn the_secret_changes_in_the_middle_of_a_batch() {
     replica.stop().await.unwrap();
     let opened = keys.open(Arc::new(disk), PLACE, CHUNK).unwrap();
     assert!(has(opened.state(), "a", b"1", at[0]) && has(opened.state(), "b", b"2", at[2]));
+}
+
+/// What a recovery does: the latest secret is all that it is given.
+#[tokio::test]
+async fn the_latest_secret_leads_to_every_private_entry() {
+    let (mut disk, mut keys, mut written) = (new_disk(), Keys::new(), Vec::new());
+    let mut latest = None;
+    for life in 0..3 {
+        let replica = start(&mut keys, &disk).await;
+        for number in 0..2 {
+            for when in ["before", "behind"] {
+                let (key, value) = (format!("{life}-{number}-{when}"), [life, number]);
+                let at = replica.submit(write(replica.committed().state.clone(), &key, &value)).await.unwrap();
+                written.push((key, value, at));
+                if when == "before" {
+                    replica.submit(keys.rekey(&replica)).await.unwrap();
+                }
+            }
+        }
+        latest = replica.secrets().latest().cloned();
+        replica.stop().await.unwrap();
+        disk = disk.restart();
+    }
+    let found = entries(&disk);
+    let mut records = Vec::new();
+    for bytes in &found {
+        let decoded = entry::decode(bytes).unwrap();
+        let record = HistoricalSecret::in_writes(&decoded.public).unwrap();
+        records.extend(record.map(|record| (decoded.tx_id.seqno, record)));
+    }
+    let secrets = unwind(latest.unwrap().key().clone(), &records).unwrap();
+    assert_eq!(secrets.iter().count(), 3 + 6);
+    for (key, value, at) in written {
+        let decoded = entry::decode(&found[at.seqno as usize - 1]).unwrap();
+        let writes = decoded.open(&secrets).unwrap();
+        assert_eq!(writes.get("test.secrets", key.as_bytes()).flatten().unwrap(), &value[..], "{key}");
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,13 @@ impl Entry {
         format!("{}.{}", self.view, self.seqno)
     }
 
+    /// Digest of the commit evidence, in entries that have claims too (type 4).
+    #[must_use]
+    pub fn commit_evidence_digest(&self) -> Option<[u8; 32]> {
+        let (kind, rest) = self.public.split_first()?;
+        rest.get(8 + 32..)?.first_chunk().copied().filter(|_| *kind == 4)
+    }
+
     /// The public tables that this transaction wrote.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
-//! The ledger secrets of a run, recovered as members would after a disaster: from the ledger and the private key of a
-//! holder of recovery shares. Only for a recovery threshold of one, where each share is the whole secret.
+//! The ledger secrets of a run, recovered as members would after a disaster: from the ledger and the private keys of those
+//! who hold recovery shares.
+
+mod shares;
 
 use std::collections::BTreeMap;
 
@@ -8,12 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use crypto::AesKey;
 use serde_json::Value;
 
+pub use shares::{Issued, Share};
+
 use crate::Result;
 use crate::chunks::Entry;
 
-const SHARES: &str = "public:ccf.internal.recovery_shares";
 const HISTORY: &str = "public:ccf.internal.historical_encrypted_ledger_secret";
-const SHARE_INDEX: usize = 4;
+/// What CCF derives commit secrets with; its source names a longer label of which eight bytes count.
+const COMMIT_LABEL: &[u8] = b"Commit S";
 
 /// Which ledger secret each sequence number is encrypted with.
 pub struct Secrets {
@@ -21,15 +25,26 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Unwraps the latest secret with the last shares on the ledger, and walks the chain back from there.
+    /// Unwraps the latest secret with the last shares on the ledger, one of which must be for this key and be enough, and
+    /// walks the chain back from there.
     ///
     /// # Errors
     /// If shares or chain are missing or do not open.
     pub fn recover(entries: &[Entry], share_key: &str) -> Result<Self> {
+        let issued = Issued::last(entries)?;
+        let holder = issued.holders().next().ok_or("nobody holds a share")?;
+        let share = issued.share(holder, share_key)?;
+        Self::walk(entries, issued.unwrap(&[share])?)
+    }
+
+    /// Walks the chain back from the latest secret.
+    ///
+    /// # Errors
+    /// If a link is missing or does not open.
+    pub fn walk(entries: &[Entry], latest: [u8; 32]) -> Result<Self> {
         let mut by_first_seqno = BTreeMap::new();
-        let chain = chain(entries)?;
-        let mut current = latest(entries, share_key)?;
-        for (newer_from, version, blob) in chain.iter().rev() {
+        let mut current = latest;
+        for (newer_from, version, blob) in chain(entries)?.iter().rev() {
             by_first_seqno.insert(*newer_from, current);
             let opened = AesKey::from_bytes(current)?.open_blob(b"", blob)?;
             current = opened.as_slice().try_into().map_err(|_| format!("secret {version} is not 32 bytes long"))?;
@@ -49,6 +64,11 @@ impl Secrets {
         self.by_first_seqno.values()
     }
 
+    /// The first sequence number under each of them.
+    pub fn starts(&self) -> impl Iterator<Item = u64> {
+        self.by_first_seqno.keys().copied()
+    }
+
     /// The secret that encrypts this sequence number.
     ///
     /// # Errors
@@ -63,34 +83,36 @@ impl Secrets {
     /// # Errors
     /// If it does not open.
     pub fn open(&self, entry: &Entry) -> Result<Vec<u8>> {
-        let mut data = entry.private.clone();
-        let secret = AesKey::from_bytes(self.of(entry.seqno)?)?;
-        secret
-            .open_in_place(&entry.iv, &entry.public, &mut data, &entry.tag)
-            .map_err(|why| format!("entry {} does not open with its secret: {why}", entry.id()))?;
-        Ok(data)
+        open_with(self.of(entry.seqno)?, entry)
     }
+
+    /// What the service discloses when somebody asks for the receipt of the transaction, and whose digest is in the entry.
+    ///
+    /// # Errors
+    /// For sequence number 0.
+    pub fn commit_evidence(&self, entry: &Entry) -> Result<String> {
+        let commit_secret = crypto::hmac_sha256(&self.of(entry.seqno)?, COMMIT_LABEL);
+        let nonce = crypto::hmac_sha256(&commit_secret, entry.id().as_bytes());
+        Ok(format!("ce:{}:{}", entry.id(), hex::encode(nonce)))
+    }
+}
+
+/// Decrypts an entry with this secret.
+///
+/// # Errors
+/// If it was encrypted with another one.
+pub fn open_with(secret: [u8; 32], entry: &Entry) -> Result<Vec<u8>> {
+    let mut data = entry.private.clone();
+    AesKey::from_bytes(secret)?
+        .open_in_place(&entry.iv, &entry.public, &mut data, &entry.tag)
+        .map_err(|why| format!("entry {} does not open with this secret: {why}", entry.id()))?;
+    Ok(data)
 }
 
 fn single_value(entry: &Entry, table: &str) -> Result<Option<Value>> {
     let tables = entry.public_tables()?;
     let value = tables.get(table).and_then(|writes| writes.values().flatten().next());
     Ok(value.map(|value| serde_json::from_slice(value)).transpose()?)
-}
-
-fn latest(entries: &[Entry], share_key: &str) -> Result<[u8; 32]> {
-    for entry in entries.iter().rev() {
-        let Some(record) = single_value(entry, SHARES)? else { continue };
-        let shares = record["encrypted_shares"].as_object().ok_or("no encrypted shares")?;
-        let share = shares.values().next().and_then(Value::as_str).ok_or("no share")?;
-        let share = crypto::wrap::rsa_oaep_decrypt(share_key, &STANDARD.decode(share)?)?;
-        let limbs = share.get(SHARE_INDEX..).ok_or("the share is too short")?;
-        let wrapping = AesKey::from_bytes(crypto::hkdf_sha256(limbs, b"", limbs)?)?;
-        let wrapped = record["wrapped_latest_ledger_secret"].as_str().ok_or("no wrapped secret")?;
-        let secret = wrapping.open_blob(b"", &STANDARD.decode(wrapped)?)?;
-        return Ok(secret.as_slice().try_into()?);
-    }
-    Err("the ledger holds no recovery shares".into())
 }
 
 /// (first seqno of the newer secret, version of the older one, the older one under the newer).
@@ -122,6 +144,8 @@ mod tests {
         assert_eq!(secrets.count(), 1);
         for entry in &entries {
             secrets.open(entry).unwrap();
+            let evidence = crypto::sha256(secrets.commit_evidence(entry).unwrap().as_bytes());
+            assert_eq!(entry.commit_evidence_digest(), Some(evidence));
         }
         let mut changed = entries[16].clone();
         changed.public[1] ^= 1;

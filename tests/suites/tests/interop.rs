@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::json;
-use suites::{API_VERSION, Consortium, Finished, KeyFolder, Node, Result, Settings, python, repository, run, scratch};
+use serde_json::{Value, json};
+use suites::{
+    API_VERSION, Consortium, Finished, KeyFolder, Node, Result, Settings, action, python, repository, run, scratch,
+};
 
 /// A fresh node, not yet open, and its members.
 async fn fresh(name: &str) -> Result<(Node, KeyFolder)> {
@@ -35,7 +37,7 @@ async fn ccf_cose_sign1_and_curl_open_the_service() -> Result<()> {
     Ok(())
 }
 
-/// The ledger after a clean stop and after a kill, and receipts of every kind of transaction.
+/// The ledger after a rekey, a kill and a clean stop, and receipts of every kind of transaction.
 #[tokio::test]
 async fn ccf_verifies_ledger_and_receipts() -> Result<()> {
     let (mut node, keys) = fresh("interop-ledger").await?;
@@ -46,6 +48,9 @@ async fn ccf_verifies_ledger_and_receipts() -> Result<()> {
 
     let mut transactions = write(&node, &consortium, "a").await?;
     collect_receipts(&node, &transactions, &receipts).await?;
+    consortium.pass(&node.api(None)?, &[action("trigger_ledger_rekey", &Value::Null)]).await?;
+    let behind = write(&node, &consortium, "rekeyed").await?;
+    collect_receipts(&node, &behind, &receipts).await?;
     node.kill()?;
     check_ledger(&node, &receipts)?;
     node.start().await?;
