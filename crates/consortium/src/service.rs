@@ -1,6 +1,7 @@
 //! The service itself: status, settings, constitution, and what `/gov/service` tells about them.
 
 use api::{ApiError, Body, Output, Query};
+use crypto::Certificate;
 use kv::{Tx, TxId};
 use ledger::tables;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,22 @@ pub(crate) fn recovery_threshold(tx: &mut Tx) -> Result<u64, ConsortiumError> {
 /// [`ConsortiumError::Stored`], also if there is none.
 pub fn constitution_text(tx: &mut Tx) -> Result<String, ConsortiumError> {
     stored::single(tx, tables::CONSTITUTION)?.ok_or_else(|| missing(tables::CONSTITUTION))
+}
+
+/// Checks a record of the service that was written: a service keeps its key, without which it could not start again.
+///
+/// # Errors
+/// [`ConsortiumError::Stored`]
+pub(crate) fn check(tx: &mut Tx) -> Result<(), ConsortiumError> {
+    let before = record(&mut Tx::new(tx.base().clone()))?;
+    let key =
+        |record: &ServiceInfo| Certificate::from_pem(&record.cert).and_then(|certificate| certificate.public_key());
+    let why = match (key(&before), key(&record(tx)?)) {
+        (Ok(before), Ok(after)) if before == after => return Ok(()),
+        (_, Ok(_)) => "the certificate is for another key than that of the service".to_owned(),
+        (_, Err(why)) => why.to_string(),
+    };
+    Err(ConsortiumError::Stored { table: tables::SERVICE_INFO, why })
 }
 
 fn missing(table: &'static str) -> ConsortiumError {

@@ -8,7 +8,8 @@ use crate::{
     ConsortiumError, ServiceContext,
     members::{self, RecoveryRole, Status},
     rekey::{chain_written, latest_secret},
-    service, stored,
+    service::{self, ServiceStatus},
+    stored,
 };
 
 /// Shares the wrapping secret anew among the active recovery members (CCF, `recovery_shares`).
@@ -32,6 +33,22 @@ pub(crate) fn issue(tx: &mut Tx, context: &ServiceContext<'_>) -> Result<(), Con
     };
     tx.put(tables::RECOVERY_SHARES, UNIT_KEY.to_vec(), record.to_json().map_err(failed)?);
     Ok(())
+}
+
+/// Checks that shares of an open service can be issued: that its active recovery members are as many as the threshold asks
+/// for, and their keys can be used. Each start issues shares, so without them the service could not start again.
+///
+/// # Errors
+/// [`ConsortiumError::Shares`]
+pub(crate) fn check(tx: &mut Tx) -> Result<(), ConsortiumError> {
+    if service::status(tx)? != ServiceStatus::Open {
+        return Ok(());
+    }
+    let holders = Holders::of(tx)?;
+    let threshold = holders.threshold(service::recovery_threshold(tx)?);
+    // What is shared and sent here is nobody's secret.
+    ledger::shares::split(&[0; 32], threshold, holders.participants.len()).map_err(failed)?;
+    holders.participants.iter().chain(&holders.owners).try_for_each(|(id, key)| encrypt(id, key, &[]).map(drop))
 }
 
 /// Another seed for each secret: what wraps one never wraps another, though a transaction may issue shares twice.

@@ -1,4 +1,7 @@
+use kv::UNIT_KEY;
+
 use super::*;
+use crate::{effects, testing::service_certificate};
 
 #[test]
 fn d19_an_apply_that_throws_keeps_the_vote_and_nothing_else() {
@@ -44,8 +47,12 @@ fn d19_what_a_failed_apply_had_written_is_dropped_and_what_it_read_counts() {
 
 #[test]
 fn what_the_service_cannot_do_without_stays_readable() {
+    let certificate = Consortium::active(1).member(0).certificate.clone();
+    let foreign = json!({ "cert": certificate, "status": "Opening" }).to_string();
     for (table, key, value) in [
         (tables::SERVICE_INFO, &[0; 8][..], Some("garbage")),
+        (tables::SERVICE_INFO, &[0; 8], Some(r#"{"cert":"none","status":"Opening"}"#)),
+        (tables::SERVICE_INFO, &[0; 8], Some(foreign.as_str())),
         (tables::SERVICE_INFO, &[0; 8], None),
         (tables::SERVICE_CONFIG, &[0; 8], Some(r#"{"recovery_threshold":"two"}"#)),
         (tables::CONSTITUTION, &[0; 8], Some("export function validate() {}")),
@@ -60,6 +67,41 @@ fn what_the_service_cannot_do_without_stays_readable() {
         let failed = vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
         assert_eq!(failed["proposalState"], "Failed", "{table}");
         assert!(failed["failure"]["reason"].as_str().unwrap().contains(table), "{failed}");
+    }
+}
+
+/// Each start of the node issues shares, so a proposal that makes that impossible would be the last one.
+#[test]
+fn an_open_service_keeps_members_who_could_recover_it() {
+    let changes = [
+        (tables::MEMBERS_INFO, Some(r#"{"status":"Accepted"}"#)),
+        (tables::MEMBERS_INFO, Some(r#"{"status":"Active","recovery_role":"NonParticipant"}"#)),
+        (tables::MEMBERS_INFO, None),
+        (tables::MEMBERS_ENCRYPTION_PUBLIC_KEYS, Some("RSA")),
+        (tables::MEMBERS_ENCRYPTION_PUBLIC_KEYS, None),
+        (tables::SERVICE_CONFIG, Some(r#"{"recovery_threshold":2}"#)),
+        (tables::SERVICE_CONFIG, None),
+    ];
+    for (is_open, (table, value)) in [true, false].into_iter().flat_map(|open| changes.map(|change| (open, change))) {
+        let mut consortium = Consortium::active(2);
+        if is_open {
+            let effect = Effect::TransitionServiceToOpen { previous: None, next: service_certificate().into() };
+            let mut tx = consortium.tx();
+            effects::apply(&mut tx, effect, &context()).unwrap();
+            consortium.commit(tx);
+        }
+        let of_service = table == tables::SERVICE_CONFIG;
+        let key = if of_service { UNIT_KEY.to_vec() } else { consortium.member(0).id.clone().into_bytes() };
+        let write = TableWrite { table: table.into(), key, value: value.map(Into::into) };
+        let engine = Closures::unanimous().with("apply", move |_, _| {
+            Ok(Outcome { value: Value::Null, writes: vec![write.clone()], effects: Vec::new() })
+        });
+        let id = propose(&mut consortium, &engine);
+        vote(&mut consortium, &engine, &id, 1, "yes").unwrap();
+        let voted = vote(&mut consortium, &engine, &id, 0, "yes").unwrap();
+        let expected = if is_open { "Failed" } else { "Accepted" };
+        assert_eq!(voted["proposalState"], expected, "{table} {value:?}: {voted}");
+        assert!(!is_open || voted["failure"]["reason"].as_str().unwrap().contains("recovery shares"), "{voted}");
     }
 }
 
