@@ -11,6 +11,7 @@ mod counters;
 mod discovery;
 mod fetch;
 mod plan;
+mod reach;
 
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ use tokio::{
 
 pub use counters::{Counters, Counts};
 use discovery::Discovered;
-use fetch::Fetcher;
+use fetch::{Fetcher, same_host};
 use plan::{Due, Plan};
+use reach::Chosen;
 
 use crate::Service;
 
@@ -157,9 +159,10 @@ async fn refresh_one(service: &Service, due: &Due) -> Result<Refreshed, String> 
 
 async fn ask(issuer: &str, bundle: &Bundle) -> Result<(Discovered, Value), String> {
     let fetcher = Fetcher::trusting(bundle)?;
-    let document = fetcher.get(&discovery::document_url(issuer)?).await?;
+    let document = fetcher.get(&discovery::document_url(issuer)?, Chosen::ByMembers).await?;
     let found = discovery::read(issuer, &document)?;
-    let jwks = fetcher.get(&found.jwks_uri).await?;
+    let chosen = if same_host(issuer, &found.jwks_uri)? { Chosen::ByMembers } else { Chosen::ByIssuer };
+    let jwks = fetcher.get(&found.jwks_uri, chosen).await?;
     Ok((found, jwks))
 }
 

@@ -10,8 +10,14 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::aws_lc_rs};
 use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::reach::{self, Chosen};
 
 /// From the look-up of the name to the last byte of the answer.
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
@@ -54,9 +60,9 @@ impl Fetcher {
     }
 
     /// The JSON at an https URL. The reason of a failure names the URL and nothing of what was answered.
-    pub(super) async fn get(&self, url: &str) -> Result<Value, String> {
+    pub(super) async fn get(&self, url: &str, chosen: Chosen) -> Result<Value, String> {
         let place = Place::of(url)?;
-        let fetched = match timeout(self.limit, self.exchange(&place)).await {
+        let fetched = match timeout(self.limit, self.exchange(&place, chosen)).await {
             Ok(fetched) => fetched,
             Err(_) => Err(format!("no complete answer within {:?}", self.limit)),
         };
@@ -64,8 +70,8 @@ impl Fetcher {
         from_unique_json(&body).map_err(|why| format!("{url}: the answer is not JSON: {why}"))
     }
 
-    async fn exchange(&self, place: &Place) -> Result<Bytes, String> {
-        let stream = self.connect(place).await?;
+    async fn exchange(&self, place: &Place, chosen: Chosen) -> Result<Bytes, String> {
+        let stream = self.connect(place, chosen).await?;
         let mut client = http1::Builder::new();
         client.max_buf_size(MAX_HEAD);
         let (mut sender, connection) = client.handshake(TokioIo::new(stream)).await.map_err(innermost)?;
@@ -76,8 +82,10 @@ impl Fetcher {
         read(response).await
     }
 
-    async fn connect(&self, place: &Place) -> Result<TlsStream<TcpStream>, String> {
-        let stream = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(innermost)?;
+    async fn connect(&self, place: &Place, chosen: Chosen) -> Result<TlsStream<TcpStream>, String> {
+        let found = lookup_host((place.host.as_str(), place.port)).await.map_err(innermost)?;
+        let addresses = reach::allowed(&place.host, chosen, found)?;
+        let stream = TcpStream::connect(addresses.as_slice()).await.map_err(innermost)?;
         let connector = TlsConnector::from(self.tls.clone());
         connector.connect(place.name.clone(), stream).await.map_err(|why| format!("TLS: {why}"))
     }
@@ -97,6 +105,11 @@ async fn read(response: Response<Incoming>) -> Result<Bytes, String> {
             why.to_string()
         }
     })
+}
+
+/// Whether two https URLs name the same host.
+pub(super) fn same_host(one: &str, other: &str) -> Result<bool, String> {
+    Ok(Place::of(one)?.host.eq_ignore_ascii_case(&Place::of(other)?.host))
 }
 
 /// Where to connect, whom to expect there, and what to ask for.

@@ -50,7 +50,7 @@ impl Server {
 
     async fn fetch(&self, url: &str, head: &str, body: &[u8]) -> (Result<Value, String>, String) {
         let fetcher = Fetcher::trusting(&bundle(&self.authority.to_pem())).unwrap();
-        tokio::join!(fetcher.get(url), self.answer(head, body))
+        tokio::join!(fetcher.get(url, Chosen::ByMembers), self.answer(head, body))
     }
 
     async fn refused(&self, head: &str, body: &[u8]) -> String {
@@ -78,7 +78,7 @@ async fn nobody_else_is_asked() {
     let other = Server::new().await.authority.to_pem();
     let fetcher = Fetcher::trusting(&bundle(&other)).unwrap();
     let url = server.url("localhost");
-    let (error, request) = tokio::join!(fetcher.get(&url), server.answer("200 OK", b"{}"));
+    let (error, request) = tokio::join!(fetcher.get(&url, Chosen::ByMembers), server.answer("200 OK", b"{}"));
     let error = error.unwrap_err();
     assert!(error.starts_with(&format!("{url}: TLS: invalid peer certificate")), "{error}");
     assert_eq!(request, "");
@@ -86,6 +86,19 @@ async fn nobody_else_is_asked() {
     let error = error.unwrap_err();
     assert!(error.contains("TLS: invalid peer certificate: certificate not valid for name"), "{error}");
     assert_eq!(request, "");
+}
+
+#[tokio::test]
+async fn an_issuer_that_points_inside_is_not_followed() {
+    let server = Server::new().await;
+    let fetcher = Fetcher::trusting(&bundle(&server.authority.to_pem())).unwrap();
+    let url = server.url("localhost");
+    let error = fetcher.get(&url, Chosen::ByIssuer).await.unwrap_err();
+    assert!(error.contains("where no keys are fetched from"), "{error}");
+    let knocked = timeout(Duration::from_millis(50), server.listener.accept()).await;
+    assert!(knocked.is_err(), "nobody knocks");
+    assert!(same_host("https://IDP.example.com/x", "https://idp.example.com:8443/keys").unwrap());
+    assert!(!same_host("https://idp.example.com/x", "https://idp.example.com.evil.example/keys").unwrap());
 }
 
 #[tokio::test]
@@ -110,7 +123,7 @@ async fn answers_take_a_limited_time() {
     let mut fetcher = Fetcher::trusting(&bundle(&server.authority.to_pem())).unwrap();
     fetcher.limit = Duration::from_millis(100);
     let url = server.url("localhost");
-    let error = fetcher.get(&url).await.unwrap_err();
+    let error = fetcher.get(&url, Chosen::ByMembers).await.unwrap_err();
     assert_eq!(error, format!("{url}: no complete answer within 100ms"), "it never accepted");
     let drip = async {
         let (stream, _) = server.listener.accept().await.unwrap();
@@ -122,7 +135,7 @@ async fn answers_take_a_limited_time() {
     // The first connection is still in the queue of the listener.
     drop(server.listener.accept().await);
     tokio::select! {
-        fetched = fetcher.get(&url) => assert!(fetched.is_err()),
+        fetched = fetcher.get(&url, Chosen::ByMembers) => assert!(fetched.is_err()),
         () = drip => panic!("the client hung up without an answer"),
     }
 }
