@@ -132,9 +132,11 @@ fn of_node(state: &State, identity: &Identity, service: &Certificate) -> Result<
     Ok(certificate)
 }
 
-/// From when on a node renews a certificate of its own: for the last third of its life.
-fn due_from(certificate: &Certificate) -> i64 {
-    certificate.not_after() - certificate.not_after().saturating_sub(certificate.not_before()) / 3
+/// Whether a node renews a certificate of its own now: in the last third of its life, and before it begins. Nobody accepts
+/// it then; that is so if the clock was ahead when the node made it.
+fn is_due(certificate: &Certificate, now: i64) -> bool {
+    let last_third = certificate.not_after() - certificate.not_after().saturating_sub(certificate.not_before()) / 3;
+    now < certificate.not_before() || now >= last_third
 }
 
 /// How long a certificate that the node asks for by itself is valid: as configured, but not longer than the members

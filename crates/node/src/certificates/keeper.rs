@@ -11,7 +11,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Certificates, DAY, NotTaken, Shown, due_from, endorse, of_node, of_service, own, validity};
+use super::{Certificates, DAY, NotTaken, Shown, endorse, is_due, of_node, of_service, own, validity};
 use crate::{NodeError, commit::Committer, config::Config, files, http::stopped, info::NodeInfo, tls, vault::Identity};
 
 /// How often it is looked whether a certificate has to be renewed. Often, since the clock of a machine that slept jumps.
@@ -124,9 +124,9 @@ impl Keeper {
         Ok(())
     }
 
-    /// Writes another certificate for this node if the one in the ledger has used up most of its life.
+    /// Writes another certificate for this node if the one in the ledger has used up most of its life, or not begun.
     async fn renew(&self, now: i64) -> Result<(), ApiError> {
-        if now < due_from(&self.certificates().shown().endorsed) {
+        if !is_due(&self.certificates().shown().endorsed, now) {
             return Ok(());
         }
         self.committer.write(|tx| self.renewal(tx, now)).await.map(|_| ())
@@ -138,7 +138,7 @@ impl Keeper {
         let id = &self.node.node_id;
         let service = of_service(&state, &self.identity).map_err(|why| failed(&why))?;
         // The members may have renewed it meanwhile.
-        let fresh = of_node(&state, &self.identity, &service).is_ok_and(|current| now < due_from(&current));
+        let fresh = of_node(&state, &self.identity, &service).is_ok_and(|current| !is_due(&current, now));
         if fresh || !nodes::is_trusted(tx, id)? {
             return Ok(Output::no_content());
         }

@@ -199,6 +199,21 @@ async fn d38_a_certificate_that_the_members_renewed_is_not_renewed_again() {
     assert_eq!((world.shown().endorsed.clone(), world.ledger_has()), (voted.clone(), voted));
 }
 
+/// The host sets the clock ahead, and corrects it later: without a restart the node would be refused by every client until
+/// the time of which it once heard.
+#[tokio::test]
+async fn d38_a_certificate_of_a_clock_that_was_ahead_is_replaced() {
+    let mut world = World::new().await;
+    let ahead = NOW + 4000 * DAY;
+    world.keeper.look(ahead).await;
+    assert_eq!(world.shown().endorsed.not_before(), ahead);
+    let now = NOW + DAY;
+    world.keeper.look(now).await;
+    assert_eq!((world.shown().endorsed.not_before(), world.ledger_has()), (now, world.shown().endorsed.clone()));
+    world.keeper.look(now + DAY).await;
+    assert_eq!(world.ledger_has().not_before(), now, "and stays");
+}
+
 #[tokio::test]
 async fn d38_a_node_that_was_removed_renews_nothing() {
     let mut world = World::new().await;
