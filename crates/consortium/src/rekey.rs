@@ -1,7 +1,7 @@
 //! A rekey (CCF): from the transaction after this one on, the ledger is under another secret.
 //!
-//! What says so is in this transaction, which is itself still under the old one. So whoever knew only the old secret, such
-//! as a member that is removed, cannot read on; and whoever is given the new one can read back, along the chain.
+//! What says so is in this transaction, which is itself still under the old one. So whoever knew only the old secret,
+//! such as a member that is removed, cannot read on; and whoever is given the new one can read back, along the chain.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::{AesKey, hmac_sha256};
@@ -25,8 +25,8 @@ const IV_LABEL: &[u8] = b"previous ledger secret";
 
 /// Has the next secret take over. Once is enough for a transaction: nothing is written between two of them.
 ///
-/// The place of the transaction is not needed: the record leaves the version of the new secret out, which means the seqno
-/// after its own.
+/// The place of the transaction is not needed: the record leaves the version of the new secret out, which means the
+/// seqno after its own.
 pub(crate) fn rekey(tx: &mut Tx, context: &ServiceContext<'_>) -> Result<Vec<NodeEffect>, ConsortiumError> {
     let status = service::status(tx)?;
     if status != ServiceStatus::Open {

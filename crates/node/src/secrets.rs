@@ -11,11 +11,11 @@ use crate::vault::{Vault, VaultError};
 
 /// Knows which ledger secret applies where, and has the next one ready.
 ///
-/// A rekey decides on a secret and is committed, and right behind it the secret is used. So the secret must be kept safe
-/// before anything is decided, while nobody knows yet whether the transaction will find its place, or which. There is one
-/// secret in waiting, at all times: whoever decides on a rekey is given this one, so that one attempt after the other,
-/// even one whose outcome nobody waited for, adds nothing. Once it has its place in the ledger it is replaced, before
-/// the next decision.
+/// A rekey is decided and committed, and right behind it its secret is used. So the secret must be kept safe before
+/// anything is decided, while nobody knows yet whether the transaction will find its place, or which. There is one secret
+/// in waiting, at all times: whoever decides on a rekey is given this one, so that one attempt after the other, even one
+/// whose outcome nobody waited for, adds nothing. Once it has its place in the ledger it is replaced, before the next
+/// decision.
 ///
 /// Whether a secret in waiting has become one is not written down: at the next start the ledger itself says so
 /// ([`ledger::secrets::LedgerSecrets::follow`]). A process never encrypts with a secret that an earlier one has kept.

@@ -93,7 +93,8 @@ pub enum SubmitError {
         /// The limit.
         limit: usize,
     },
-    /// What the transaction says about ledger secrets is not what would become of them: it was decided on another state.
+    /// What the transaction says about ledger secrets is not what would become of them: it was decided on another
+    /// state.
     #[error("the transaction does not lead from the ledger secret in use to the one that is to follow it")]
     Secret,
     /// The node is stopping, or has stopped because it could not write. The transaction may have been committed.
