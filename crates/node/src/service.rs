@@ -86,7 +86,8 @@ impl Service {
     /// # Errors
     /// The refusal, as it goes to the member.
     pub async fn govern(&self, request: governance::Request) -> Result<Answer, ApiError> {
-        self.inner.governance.run(request).await
+        let inner = self.inner.clone();
+        to_the_end(async move { inner.governance.run(request).await }).await
     }
 
     /// Works out what an Open proposal would do, for a member.
@@ -94,7 +95,8 @@ impl Service {
     /// # Errors
     /// The refusal, as it goes to the member.
     pub async fn foresee(&self, member: &str, proposal: &str) -> Result<Answer, ApiError> {
-        self.inner.governance.foresee(member, proposal).await
+        let (inner, member, proposal) = (self.inner.clone(), member.to_owned(), proposal.to_owned());
+        to_the_end(async move { inner.governance.foresee(&member, &proposal).await }).await
     }
 
     /// What is known of a transaction.
@@ -137,4 +139,10 @@ impl Service {
         let writes = writes.map_err(|why| ApiError::internal(format!("The ledger cannot be read: {why}.")))?;
         Ok(writes.into_iter().filter_map(|(seqno, value)| Some((seqno, value?))).collect())
     }
+}
+
+/// Lets work go on when its client is gone. Scripts that run cannot be called back, so whoever hung up would leave its place
+/// in the queue while they still take a thread, and could ask again at once.
+async fn to_the_end(work: impl Future<Output = Result<Answer, ApiError>> + Send + 'static) -> Result<Answer, ApiError> {
+    tokio::spawn(work).await.map_err(|why| ApiError::internal(why.to_string()))?
 }

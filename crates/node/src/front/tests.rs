@@ -127,6 +127,10 @@ fn start_of(config: &Config) -> &Start {
 
 /// A service with one Accepted member, not open yet.
 async fn world() -> World {
+    world_with(Arc::new(NoScripts)).await
+}
+
+async fn world_with(engine: Arc<dyn Engine>) -> World {
     let directory = tempfile::tempdir().unwrap();
     let (config, member) = configuration(&directory);
     let (config, names) = (Arc::new(config), ["iPAddress:127.0.0.1".to_owned()]);
@@ -151,7 +155,7 @@ async fn world() -> World {
     let secrets = Secrets::new(replica.clone(), vault, AesKey::generate().unwrap());
     let committer = Committer::new(replica, Arc::default());
     let decider = Decider {
-        engine: Arc::new(NoScripts),
+        engine,
         budget: Duration::from_secs(1),
         secrets,
         issuer: identity.clone(),

@@ -1,4 +1,6 @@
-//! What is foreseen has nothing of the service's key in it.
+//! What is foreseen has nothing of the service's key in it, and takes one thread however it is asked for.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 
@@ -27,4 +29,44 @@ async fn a_certificate_that_was_not_voted_on_is_worth_nothing() {
     let made = Certificate::from_pem(write["after"].as_str().unwrap()).unwrap();
     assert_eq!(made.subject(), world.service.subject());
     assert_ne!(made.public_key(), world.service.public_key(), "it is signed with the key of the service");
+}
+
+/// Scripts that take their time, and how many ran at once.
+#[derive(Default)]
+struct Slow {
+    running: AtomicUsize,
+    most: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+impl Engine for Slow {
+    fn run(
+        &self,
+        who: &str,
+        call: &Call,
+        tables: &mut dyn Tables,
+        budget: &mut Budget,
+    ) -> Result<Outcome, ScriptError> {
+        self.calls.fetch_add(1, SeqCst);
+        self.most.fetch_max(self.running.fetch_add(1, SeqCst) + 1, SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        self.running.fetch_sub(1, SeqCst);
+        NoScripts.run(who, call, tables, budget)
+    }
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_keeps_its_place_until_its_scripts_have_ended() {
+    let engine = Arc::new(Slow::default());
+    let world = world_with(engine.clone()).await;
+    world.activate().await;
+    propose(&world).await;
+    let path = format!("/gov/members/proposals/{ID}/effect?api-version=2024-07-01");
+    for _ in 0..5 {
+        let asked = world.ask_as_member("GET", &path, "");
+        assert!(tokio::time::timeout(Duration::from_millis(15), asked).await.is_err(), "it was answered at once");
+    }
+    assert_eq!(world.ask_as_member("GET", &path, "").await.status, 200);
+    assert_eq!(engine.most.load(SeqCst), 1, "they ran side by side");
+    assert!(engine.calls.load(SeqCst) < 6, "what was worked out for nobody is remembered");
 }
