@@ -40,7 +40,7 @@ checks! {
     ReportSize = "report.size",
     /// The report is of a published version, from 2 to 5.
     ReportVersion = "report.version",
-    /// Every reserved bit and byte of the report is zero, or one where AMD says so.
+    /// What the report reserves is zero, and its guest policy is as AMD defines it.
     ReportReserved = "report.reserved",
     /// The report is signed with ECDSA on P-384 and SHA-384.
     ReportAlgorithm = "report.algorithm",
@@ -66,12 +66,14 @@ checks! {
     ChainIntermediate = "chain.intermediate",
     /// The intermediate has signed the certificate of the chip.
     ChainChip = "chain.chip",
-    /// The certificates of the chain have the names and uses that AMD gives them.
+    /// The certificates of the chain have the names and uses that AMD gives them, and each may issue the one before it.
     ChainNames = "chain.names",
     /// The report comes from the family of processors that the root is for.
     ChainFamily = "chain.family",
     /// The certificate of the chip has the extensions that AMD defines, each once and well formed.
     ChainExtensions = "chain.extensions",
+    /// The product that the certificate of the chip names is one of the root's family.
+    ChainProduct = "chain.product",
     /// The certificate of the chip is for the chip that the report names.
     ChainChipId = "chain.chip_id",
     /// The certificate of the chip is for the firmware versions that the report names.
@@ -80,9 +82,9 @@ checks! {
     EndorsedTcb = "report.endorsed_tcb",
     /// The firmware is at least as new as was asked for.
     MinimumTcb = "report.minimum_tcb",
-    /// The endorsement of the utility VM is a COSE_Sign1 message of a sane size with the headers it needs.
+    /// The endorsement of the utility VM is a COSE_Sign1 message about JSON, of a sane size, with the headers it needs.
     UvmFormat = "uvm.format",
-    /// Each certificate of the endorsement is signed by the next one, and the last by itself.
+    /// Each certificate of the endorsement is issued by the next one, which may issue it (RFC 5280).
     UvmChain = "uvm.chain",
     /// The issuer that the endorsement names, a did:x509, is that of its certificates.
     UvmIssuer = "uvm.issuer",
@@ -94,8 +96,10 @@ checks! {
     UvmMeasurement = "uvm.measurement",
     /// The evidence of the virtual machine has all its parts, each of a sane size.
     CvmFormat = "cvm.format",
-    /// The HCL report is well formed, and the report of the processor in it is the one that was sent.
+    /// The HCL report is well formed, and the processor's report in it is the one that was sent beside it.
     HclReport = "hcl.report",
+    /// The processor's report was asked for by the paravisor, which has level 0, and not by the guest above it.
+    HclPrivilege = "hcl.privilege",
     /// The runtime claims of the HCL report are JSON with the key of the virtual TPM.
     HclClaims = "hcl.claims",
     /// The report of the processor binds the runtime claims.
@@ -112,6 +116,8 @@ checks! {
     QuoteSelection = "quote.selection",
     /// The digest in the quote is that of the registers that were sent.
     QuoteDigest = "quote.digest",
+    /// The verifier runs as `virtual` itself, and was told to let such evidence through, which proves nothing.
+    VirtualAllowed = "virtual.allowed",
 }
 
 impl fmt::Display for Check {

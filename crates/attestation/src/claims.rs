@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::{cvm, snp, uvm};
+use crate::{Virtual, cvm, snp, uvm};
 
 /// Claims by name. Values have the JSON type that policies compare with.
 pub type Claims = BTreeMap<String, Value>;
@@ -43,6 +43,16 @@ pub fn of_snp(report: &snp::Report, endorsement: Option<&uvm::Endorsement>) -> C
 #[must_use]
 pub fn of_cvm(verified: &cvm::Verified) -> Claims {
     verified.pcrs.iter().map(|(number, value)| (format!("pcr{number}"), STANDARD.encode(value).into())).collect()
+}
+
+/// The claims of a process without protection. No policy can name them: they are on no list of claims that may be asked for.
+#[must_use]
+pub fn of_virtual(evidence: &Virtual) -> Claims {
+    Claims::from([
+        ("virtual-measurement".to_owned(), evidence.measurement.as_str().into()),
+        ("virtual-hostdata".to_owned(), hex::encode(evidence.host_data).into()),
+        ("virtual-reportdata".to_owned(), hex::encode(&evidence.report_data).into()),
+    ])
 }
 
 /// A number as it stands in the report: 72 bytes.

@@ -5,6 +5,9 @@
 //! So what is proven goes: AMD's root, the report, the runtime claims, the quote, the registers. The certificate of the
 //! attestation key is only looked at for being for that key: its issuers are not part of the evidence, and nothing
 //! rests on it.
+//!
+//! Not proven is *which* paravisor that is: whoever owns a machine with SEV-SNP can launch one of their own, which says what
+//! they like. Who wants to know compares the launch measurement or the digest of the identity key in [`Verified::snp`].
 
 mod hcl;
 mod quote;
@@ -64,6 +67,7 @@ pub fn verify(evidence: &Evidence<'_>, cache: &mut ChainCache, trail: &mut Trail
     let (report, claims) = trail.note(Check::HclReport, hcl::parts(evidence.hcl_report, evidence.snp_report))?;
     let snp_evidence = snp::Evidence { report, chain: evidence.chain, endorsed_tcb: None };
     let snp = snp::verify(&snp_evidence, cache, trail)?;
+    trail.note(Check::HclPrivilege, hcl::check_privilege(&snp.report))?;
     trail.note(Check::HclBinding, hcl::check_binding(claims, &snp.report))?;
     let runtime_claims = trail.note(Check::HclClaims, RuntimeClaims::parse(claims))?;
     if let Some(certificate) = evidence.aik_certificate {
@@ -71,6 +75,19 @@ pub fn verify(evidence: &Evidence<'_>, cache: &mut ChainCache, trail: &mut Trail
     }
     check_quote(evidence, &runtime_claims, trail)?;
     Ok(Verified { snp, runtime_claims, pcrs: evidence.pcrs.clone() })
+}
+
+/// The checks that [`verify`] makes, in order.
+pub(crate) fn checks(has_aik_certificate: bool) -> impl Iterator<Item = Check> {
+    use Check::{
+        AikCertificate, CvmFormat, HclBinding, HclClaims, HclPrivilege, HclReport, QuoteDigest, QuoteFormat,
+        QuoteNonce, QuoteSelection, QuoteSignature,
+    };
+    let aik = [AikCertificate].into_iter().filter(move |_| has_aik_certificate);
+    let paravisor = [HclPrivilege, HclBinding, HclClaims];
+    let quote = [QuoteFormat, QuoteSignature, QuoteNonce, QuoteSelection, QuoteDigest];
+    let head = [CvmFormat, HclReport].into_iter();
+    head.chain(snp::checks(false)).chain(paravisor).chain(aik).chain(quote)
 }
 
 fn check_format(evidence: &Evidence<'_>) -> Result<()> {
@@ -81,16 +98,17 @@ fn check_format(evidence: &Evidence<'_>) -> Result<()> {
         ("certificate of the attestation key", evidence.aik_certificate.map_or(0, <[u8]>::len)),
         ("nonce", evidence.nonce.len()),
     ];
-    let odd =
-        |found: String| Rejection::new(Check::CvmFormat, "parts of at most 64 KiB and registers from 0 to 23", found);
-    if let Some((name, length)) = parts.iter().find(|(_, length)| *length > MOST_BYTES) {
-        return Err(odd(format!("a {name} of {length} bytes")));
-    }
-    match evidence.pcrs.keys().find(|number| **number >= REGISTERS) {
-        Some(number) => Err(odd(format!("register {number}"))),
-        None if evidence.pcrs.is_empty() => Err(odd("no register".into())),
-        None => Ok(()),
-    }
+    let too_long = parts.iter().find(|(_, length)| *length > MOST_BYTES);
+    let too_high = evidence.pcrs.keys().find(|number| **number >= REGISTERS);
+    let found = match (too_long, too_high) {
+        (Some((name, length)), _) => format!("a {name} of {length} bytes"),
+        (None, Some(number)) => format!("register {number}"),
+        (None, None) if evidence.pcrs.is_empty() => "no register".into(),
+        (None, None) if evidence.nonce.is_empty() => "an empty nonce".into(),
+        (None, None) => return Ok(()),
+    };
+    let expected = "parts of at most 64 KiB, a nonce, and registers from 0 to 23";
+    Err(Rejection::new(Check::CvmFormat, expected, found))
 }
 
 fn check_aik(padded: &[u8], claims: &RuntimeClaims) -> Result<()> {

@@ -1,25 +1,62 @@
 //! Evidence as it is written: the JSON shapes of the wire and of canned files (cgs-app 3.1, clients 2.2 and 6).
 
-use std::collections::BTreeMap;
+mod shapes;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use std::{collections::BTreeMap, fmt};
 
-use crate::{Check, Claims, Rejection, Result, Trail, claims, cvm, snp, uvm};
+use serde_json::Value;
+use unique_json::from_unique_json;
+
+use crate::{Check, Rejection, Result, cvm, snp};
 
 /// Most bytes of a document.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Evidence of one of the two kinds of SEV-SNP machines of Azure, or of any that has a report and a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Document {
-    /// `snp-caci`: a report with its chain, and what endorses the utility VM.
-    Caci(Caci),
-    /// `snp-cvm`: a virtual machine with a virtual TPM.
-    Cvm(Cvm),
+/// What evidence comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Platform {
+    /// A container of Azure, or any machine that sends a report and a chain.
+    SnpCaci,
+    /// A confidential virtual machine of Azure.
+    SnpCvm,
+    /// A process without any protection.
+    Virtual,
 }
 
-/// Evidence of the platform `snp-caci`.
+impl Platform {
+    /// All platforms.
+    pub const ALL: [Self; 3] = [Self::SnpCaci, Self::SnpCvm, Self::Virtual];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SnpCaci => "snp-caci",
+            Self::SnpCvm => "snp-cvm",
+            Self::Virtual => "virtual",
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Evidence that was read and not verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// A report with its chain, and what endorses the utility VM.
+    Caci(Caci),
+    /// A virtual machine with a virtual TPM.
+    Cvm(Cvm),
+    /// What a process says about itself.
+    Virtual(Virtual),
+}
+
+/// Evidence of [`Platform::SnpCaci`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caci {
     /// The report.
@@ -32,7 +69,7 @@ pub struct Caci {
     pub endorsed_tcb: Option<String>,
 }
 
-/// Evidence of the platform `snp-cvm`.
+/// Evidence of [`Platform::SnpCvm`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cvm {
     /// The quote of the virtual TPM with its signature.
@@ -51,22 +88,20 @@ pub struct Cvm {
     pub chain: String,
 }
 
-/// What verified evidence proves.
-#[derive(Debug, Clone)]
-pub struct Proven {
-    /// The processor's report and the chain.
-    pub snp: snp::Verified,
-    /// The endorsement of the utility VM, for a container.
-    pub uvm: Option<uvm::Endorsement>,
-    /// The claims.
-    pub claims: Claims,
-    /// What the evidence binds, 64 bytes in lower-case hexadecimal digits: the report data, or what the guest of a virtual
-    /// machine gave its paravisor.
-    pub bound: Option<String>,
+/// Evidence of [`Platform::Virtual`]: nobody has signed it, so it proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Virtual {
+    /// What the process calls its measurement.
+    pub measurement: String,
+    /// What it calls its host data, 32 bytes.
+    pub host_data: [u8; 32],
+    /// What it binds, at most 64 bytes; of a node, SHA-256 of its public key.
+    pub report_data: Vec<u8>,
 }
 
 impl Document {
-    /// Reads the JSON of a request, of an agent's answer or of a canned file.
+    /// Reads the JSON of a request, of an agent's answer, of a canned file, or of a node without protection. Which of
+    /// these it is shows in its members.
     ///
     /// # Errors
     /// [`Check::DocumentFormat`]
@@ -74,165 +109,48 @@ impl Document {
         if json.len() > MOST_BYTES {
             return Err(odd(format!("{} bytes, which is more than {MOST_BYTES}", json.len())));
         }
-        let shape: Shape = serde_json::from_slice(json).map_err(odd)?;
-        match shape {
-            Shape::Canned { report: Canned::Container(part) } => part.read().map(Self::Caci),
-            Shape::Canned { report: Canned::Machine(part) } | Shape::Machine(part) => part.read().map(Self::Cvm),
-            Shape::Container(part) => part.read().map(Self::Caci),
-        }
+        shapes::read(from_unique_json(json).map_err(odd)?)
     }
 
-    /// The name of the platform on the wire.
-    #[must_use]
-    pub fn platform(&self) -> &'static str {
-        match self {
-            Self::Caci(_) => "snp-caci",
-            Self::Cvm(_) => "snp-cvm",
-        }
-    }
-
-    /// Verifies the evidence. `trail` gets the checks that were passed, also when a later one fails.
+    /// Reads the `attestation` of a request that says which platform it comes from.
     ///
     /// # Errors
-    /// The first check that fails.
-    pub fn verify(&self, cache: &mut snp::ChainCache, trail: &mut Trail) -> Result<Proven> {
+    /// [`Check::DocumentFormat`], also for evidence of another platform.
+    pub fn of_platform(platform: Platform, attestation: Value) -> Result<Self> {
+        match platform {
+            Platform::SnpCaci => shapes::container(attestation).map(Self::Caci),
+            Platform::SnpCvm => shapes::machine(attestation).map(Self::Cvm),
+            Platform::Virtual => shapes::unprotected(attestation).map(Self::Virtual),
+        }
+    }
+
+    /// What it comes from.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
         match self {
-            Self::Caci(evidence) => evidence.verify(cache, trail),
-            Self::Cvm(evidence) => evidence.verify(cache, trail),
+            Self::Caci(_) => Platform::SnpCaci,
+            Self::Cvm(_) => Platform::SnpCvm,
+            Self::Virtual(_) => Platform::Virtual,
+        }
+    }
+
+    /// The checks that are made about it, in their order.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        use Check::{UvmChain, UvmFormat, UvmIssuer, UvmMeasurement, UvmPayload, UvmSignature};
+        match self {
+            Self::Caci(Caci { uvm_endorsements, endorsed_tcb, .. }) => {
+                let uvm = [UvmFormat, UvmChain, UvmIssuer, UvmSignature, UvmPayload, UvmMeasurement];
+                let uvm = uvm.into_iter().filter(|_| uvm_endorsements.is_some());
+                snp::checks(endorsed_tcb.is_some()).chain(uvm).collect()
+            }
+            Self::Cvm(Cvm { aik_certificate, .. }) => cvm::checks(aik_certificate.is_some()).collect(),
+            Self::Virtual(_) => vec![Check::VirtualAllowed],
         }
     }
 }
 
-impl Caci {
-    fn verify(&self, cache: &mut snp::ChainCache, trail: &mut Trail) -> Result<Proven> {
-        let endorsed_tcb = self.endorsed_tcb.as_deref().filter(|text| !text.is_empty());
-        let evidence = snp::Evidence { report: &self.report, chain: &self.chain, endorsed_tcb };
-        let snp = snp::verify(&evidence, cache, trail)?;
-        let uvm = self.uvm_endorsements.as_deref().map(|message| uvm::verify(message, trail)).transpose()?;
-        if let Some(endorsement) = &uvm {
-            trail.note(Check::UvmMeasurement, endorsement.check_measurement(&snp.report.measurement()))?;
-        }
-        let claims = claims::of_snp(&snp.report, uvm.as_ref());
-        let bound = Some(hex::encode(snp.report.report_data()));
-        Ok(Proven { snp, uvm, claims, bound })
-    }
-}
-
-impl Cvm {
-    fn verify(&self, cache: &mut snp::ChainCache, trail: &mut Trail) -> Result<Proven> {
-        let evidence = cvm::Evidence {
-            quote: &self.quote,
-            hcl_report: &self.hcl_report,
-            snp_report: self.snp_report.as_deref(),
-            aik_certificate: self.aik_certificate.as_deref(),
-            pcrs: &self.pcrs,
-            nonce: &self.nonce,
-            chain: &self.chain,
-        };
-        let verified = cvm::verify(&evidence, cache, trail)?;
-        let claims = claims::of_cvm(&verified);
-        let bound = verified.runtime_claims.user_data().map(str::to_lowercase);
-        Ok(Proven { snp: verified.snp, uvm: None, claims, bound })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Shape {
-    Canned { report: Canned },
-    Machine(MachineShape),
-    Container(ContainerShape),
-}
-
-#[derive(Deserialize)]
-enum Canned {
-    #[serde(rename = "snpCACI")]
-    Container(ContainerShape),
-    #[serde(rename = "snpCvm")]
-    Machine(MachineShape),
-}
-
-/// The field names of the wire, and those of canned files.
-#[derive(Deserialize)]
-struct ContainerShape {
-    #[serde(alias = "attestation")]
-    evidence: String,
-    #[serde(alias = "platformCertificates")]
-    endorsements: String,
-    #[serde(default, alias = "uvmEndorsements")]
-    uvm_endorsements: Option<String>,
-    #[serde(default, alias = "endorsedTcb")]
-    endorsed_tcb: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MachineShape {
-    evidence: MachineEvidence,
-    nonce: String,
-    platform_certificates: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MachineEvidence {
-    tpm_quote: String,
-    hcl_report: String,
-    #[serde(default)]
-    snp_report: Option<String>,
-    #[serde(default)]
-    aik_cert: Option<String>,
-    pcrs: BTreeMap<String, String>,
-}
-
-impl ContainerShape {
-    fn read(self) -> Result<Caci> {
-        let chain = decode("endorsements", &self.endorsements)?;
-        let chain = String::from_utf8(chain).map_err(|_| odd("endorsements that are not text"))?;
-        let uvm = self.uvm_endorsements.as_deref().filter(|text| !text.is_empty());
-        Ok(Caci {
-            report: decode("evidence", &self.evidence)?,
-            chain,
-            uvm_endorsements: uvm.map(|text| decode("uvm_endorsements", text)).transpose()?,
-            endorsed_tcb: self.endorsed_tcb,
-        })
-    }
-}
-
-impl MachineShape {
-    fn read(self) -> Result<Cvm> {
-        let Self { evidence, nonce, platform_certificates } = self;
-        let optional = |name, text: Option<String>| text.map(|text| decode(name, &text)).transpose();
-        Ok(Cvm {
-            quote: decode("tpmQuote", &evidence.tpm_quote)?,
-            hcl_report: decode("hclReport", &evidence.hcl_report)?,
-            snp_report: optional("snpReport", evidence.snp_report)?,
-            aik_certificate: optional("aikCert", evidence.aik_cert)?,
-            pcrs: evidence.pcrs.iter().map(register).collect::<Result<_>>()?,
-            nonce: decode("nonce", &nonce)?,
-            chain: platform_certificates,
-        })
-    }
-}
-
-/// A register by its number, written as JSON keys are: without zeros before it.
-fn register((name, value): (&String, &String)) -> Result<(u8, [u8; 32])> {
-    let number = name.parse::<u8>().ok().filter(|number| number.to_string() == *name);
-    let number = number.ok_or_else(|| odd(format!("a register of the name {name:?}")))?;
-    let value = decode("pcrs", value)?;
-    let length = value.len();
-    let value = value.try_into().map_err(|_| odd(format!("register {number} of {length} bytes; SHA-256 has 32")))?;
-    Ok((number, value))
-}
-
-fn decode(name: &str, text: &str) -> Result<Vec<u8>> {
-    STANDARD.decode(text).map_err(|why| odd(format!("{name} that is not base64: {why}")))
-}
-
-fn odd(found: impl std::fmt::Display) -> Rejection {
-    Rejection::new(
-        Check::DocumentFormat,
-        "evidence of a container or a virtual machine, JSON of at most 256 KiB",
-        found,
-    )
+fn odd(found: impl fmt::Display) -> Rejection {
+    let expected = "evidence of a container, a virtual machine or a virtual node, JSON of at most 256 KiB";
+    Rejection::new(Check::DocumentFormat, expected, found)
 }

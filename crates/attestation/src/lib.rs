@@ -10,23 +10,33 @@
 //! | Azure confidential virtual machine: HCL report, quote of its virtual TPM | [`cvm`] | TPM 2.0 Library, part 2; OpenHCL |
 //! | endorsement of the utility VM of Azure's containers | [`uvm`] | COSE (RFC 9052), [`did`] |
 //!
+//! [`Document`] reads evidence as it is written, [`Verifier`] verifies it, [`Proven`] says what that proves: claims, which
+//! a [`policy`] compares, and the key that is [`Bound`].
+//!
 //! Nothing here reads a clock, a file or the network, and nothing is random. Dates of certificates are not looked at
 //! (D30): the hardware signs for years, and it is the minimum of the firmware's version that revokes.
 
+mod binding;
 mod bytes;
 mod check;
 pub mod claims;
 pub mod cvm;
 pub mod did;
 mod document;
+mod issuing;
 pub mod policy;
 mod rejection;
 pub mod snp;
+#[cfg(test)]
+mod tests;
 mod trail;
 pub mod uvm;
+mod verifier;
 
+pub use binding::{BindingError, Bound, report_data_of};
 pub use check::Check;
 pub use claims::Claims;
-pub use document::{Caci, Cvm, Document, Proven};
+pub use document::{Caci, Cvm, Document, Platform, Virtual};
 pub use rejection::{Rejection, Result};
 pub use trail::Trail;
+pub use verifier::{Proven, RunsAsVirtual, Verifier};

@@ -20,4 +20,7 @@ pub use family::Family;
 pub use guest_policy::GuestPolicy;
 pub use report::{Report, SIZE};
 pub use tcb::Tcb;
+pub(crate) use verify::checks;
+#[cfg(test)]
+pub(crate) use verify::conclude;
 pub use verify::{Evidence, Verified, verify};

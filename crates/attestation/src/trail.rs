@@ -1,4 +1,6 @@
-use crate::{Check, Result};
+use std::fmt;
+
+use crate::{Check, Rejection, Result};
 
 /// The checks that evidence has passed, in order: what a tool shows beside the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,5 +27,17 @@ impl Trail {
             self.passed.push(check);
         }
         result
+    }
+
+    /// Notes that a check was passed, if it holds.
+    pub(crate) fn require(
+        &mut self,
+        check: Check,
+        holds: bool,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Result<()> {
+        let result = if holds { Ok(()) } else { Err(Rejection::new(check, expected, found)) };
+        self.note(check, result)
     }
 }

@@ -6,13 +6,16 @@
 
 use crypto::{Certificate, cose::Sign1};
 use serde::Deserialize;
+use unique_json::from_unique_json;
 
-use crate::{Check, Rejection, Result, Trail, did};
+use crate::{Check, Rejection, Result, Trail, did, issuing};
 
 /// Most bytes of an endorsement; genuine ones have about 11 KiB.
 const MOST_BYTES: usize = 64 * 1024;
 /// Most certificates in a chain.
 const MOST_CERTIFICATES: usize = 8;
+/// What the payload is.
+const CONTENT_TYPE: &str = "application/json";
 
 /// What the maker of a utility VM has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,18 +63,25 @@ impl Endorsement {
     }
 }
 
+/// Headers count in the protected part only; beside it stands a time stamp, which nobody has signed.
 fn parse(bytes: &[u8]) -> Result<(Sign1, String, String)> {
     let odd = |found: String| Rejection::new(Check::UvmFormat, "a COSE_Sign1 message with iss and feed", found);
     if bytes.len() > MOST_BYTES {
         return Err(odd(format!("{} bytes, which is more than {MOST_BYTES}", bytes.len())));
     }
     let message = Sign1::from_bytes(bytes).map_err(|why| odd(why.to_string()))?;
+    if message.has_critical_headers() {
+        return Err(odd("headers that must be understood, and are not".into()));
+    }
+    if message.content_type() != Some(CONTENT_TYPE) {
+        return Err(odd(format!("another type of content than {CONTENT_TYPE}")));
+    }
     let text = |name: &str| message.text_header(name).map(str::to_owned).ok_or_else(|| odd(format!("no {name}")));
     let (did, feed) = (text("iss")?, text("feed")?);
     Ok((message, did, feed))
 }
 
-/// The certificates, each signed by the next and the last by itself. Dates do not matter (D30).
+/// The certificates, each issued by the next. Dates do not matter (D30).
 fn chain(message: &Sign1) -> Result<Vec<Certificate>> {
     let odd = |found: &dyn std::fmt::Display| Rejection::new(Check::UvmChain, "a chain of certificates", found);
     let chain = message.x5chain().ok_or_else(|| odd(&"no x5chain"))?;
@@ -80,11 +90,28 @@ fn chain(message: &Sign1) -> Result<Vec<Certificate>> {
     }
     let chain: Vec<Certificate> =
         chain.into_iter().map(Certificate::from_der).collect::<crypto::Result<_>>().map_err(|why| odd(&why))?;
-    let issuers = chain.iter().skip(1).chain(chain.last());
-    for (certificate, issuer) in chain.iter().zip(issuers) {
-        certificate.verify_foreign(issuer).map_err(|why| odd(&format!("{}: {why}", certificate.subject())))?;
-    }
+    check_chain(&chain).map_err(|(subject, why)| odd(&format!("{subject}: {why}")))?;
     Ok(chain)
+}
+
+/// The subject of the certificate that is not as it should be, and why.
+fn check_chain(chain: &[Certificate]) -> std::result::Result<(), (String, String)> {
+    for (between, pair) in chain.windows(2).enumerate() {
+        let [certificate, issuer] = pair else { continue };
+        check_issued(certificate, issuer, between).map_err(|why| (certificate.subject().to_owned(), why))?;
+    }
+    let (Some(signer), Some(last)) = (chain.first(), chain.last()) else { return Ok(()) };
+    issuing::check_signer(signer).map_err(|why| (signer.subject().to_owned(), why))?;
+    // An authority in the middle may be the one that is trusted; a root must hold together.
+    if issuing::is_self_issued(last) {
+        check_issued(last, last, chain.len() - 2).map_err(|why| (last.subject().to_owned(), why))?;
+    }
+    Ok(())
+}
+
+fn check_issued(certificate: &Certificate, issuer: &Certificate, between: usize) -> std::result::Result<(), String> {
+    issuing::check_allowed(certificate, issuer, between)?;
+    certificate.verify_foreign(issuer).map_err(|why| why.to_string())
 }
 
 fn check_signature(message: &Sign1, chain: &[Certificate]) -> Result<()> {
@@ -99,7 +126,8 @@ fn payload(message: &Sign1) -> Result<([u8; 48], String)> {
         Rejection::new(Check::UvmPayload, "a launch measurement of 96 hexadecimal digits and a decimal version", found)
     };
     let bytes = message.payload().unwrap_or_default();
-    let Payload { measurement, svn } = serde_json::from_slice(bytes).map_err(|why| odd(&why))?;
+    let json = from_unique_json(bytes).and_then(Payload::deserialize);
+    let Payload { measurement, svn } = json.map_err(|why| odd(&why))?;
     let mut bytes = [0; 48];
     hex::decode_to_slice(&measurement, &mut bytes).map_err(|why| odd(&why))?;
     let decimal = !svn.is_empty() && svn.len() <= 20 && svn.bytes().all(|digit| digit.is_ascii_digit());

@@ -1,15 +1,16 @@
 use std::collections::{HashMap, VecDeque};
 
-use crypto::{Digest, sha256};
+use crypto::{Certificate, Digest, sha256_parts};
 
-use crate::Result;
+use crate::{Result, Trail};
 
-use super::Chain;
+use super::{Chain, chain};
 
 /// Chains that were verified before: a chip sends the same one with each report, and its three RSA signatures of 4096
 /// bits are most of the work.
 ///
-/// It holds a fixed number and forgets the oldest, so strangers can neither fill it nor make it forget much.
+/// It holds a fixed number and forgets the oldest. What counts are the certificates, not how their text is broken into
+/// lines, so a stranger needs as many genuine chains as it holds to make it forget.
 #[derive(Debug)]
 pub struct ChainCache {
     capacity: usize,
@@ -18,7 +19,7 @@ pub struct ChainCache {
 }
 
 impl ChainCache {
-    /// A cache of at most `capacity` chains, about 3 KiB each.
+    /// A cache of at most `capacity` chains, about 3 KiB each. With 0 it remembers nothing.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, chains: HashMap::new(), order: VecDeque::new() }
@@ -28,12 +29,13 @@ impl ChainCache {
     ///
     /// # Errors
     /// As [`Chain::verify`].
-    pub fn verify(&mut self, pem: &str) -> Result<Chain> {
-        let digest = sha256(pem.as_bytes());
+    pub fn verify(&mut self, pem: &str, trail: &mut Trail) -> Result<Chain> {
+        let certificates = chain::parse(pem, trail)?;
+        let digest = sha256_parts(&certificates.each_ref().map(Certificate::der));
         if let Some(chain) = self.chains.get(&digest) {
-            return Ok(chain.clone());
+            return chain::CHECKS.iter().try_for_each(|check| trail.note(*check, Ok(()))).map(|()| chain.clone());
         }
-        let chain = Chain::verify(pem)?;
+        let chain = Chain::of(certificates, trail)?;
         self.keep(digest, chain.clone());
         Ok(chain)
     }

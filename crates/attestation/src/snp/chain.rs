@@ -1,12 +1,22 @@
 use crypto::{Certificate, certificates_from_pem, sha256};
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use crate::{Check, Rejection, Result};
+use crate::{Check, Rejection, Result, Trail, issuing};
 
 use super::{Family, Report, extensions::Extensions};
 
 /// Most bytes of a chain as PEM; genuine ones have less than 7 KiB.
 const MOST_BYTES: usize = 32 * 1024;
+
+/// The checks of a chain on its own, behind those of its form, in order.
+pub(super) const CHECKS: [Check; 7] = [
+    Check::ChainRoot,
+    Check::ChainRootSignature,
+    Check::ChainIntermediate,
+    Check::ChainChip,
+    Check::ChainNames,
+    Check::ChainExtensions,
+    Check::ChainProduct,
+];
 
 /// Which key of a chip signs its reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +38,7 @@ impl ChipKey {
     }
 
     /// What a report's field for the signing key says.
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         match self {
             Self::Vcek => 0,
             Self::Vlek => 1,
@@ -58,17 +68,31 @@ impl Chain {
     ///
     /// # Errors
     /// The `chain.*` checks.
-    pub fn verify(pem: &str) -> Result<Self> {
-        let [chip, intermediate, root] = parse(pem)?;
-        let family = pinned(&root)?;
-        signed(Check::ChainRootSignature, &root, &root)?;
-        signed(Check::ChainIntermediate, &intermediate, &root)?;
-        signed(Check::ChainChip, &chip, &intermediate)?;
-        let key = check_names(&chip, &intermediate, &root, family)?;
-        let extensions = Extensions::read(chip.der(), family, key)?;
-        let chain = Self { family, key, chip, extensions };
-        chain.check_product()?;
-        Ok(chain)
+    pub fn verify(pem: &str, trail: &mut Trail) -> Result<Self> {
+        Self::of(parse(pem, trail)?, trail)
+    }
+
+    /// Verifies a chain up to one of AMD's roots.
+    pub(super) fn of(certificates: [Certificate; 3], trail: &mut Trail) -> Result<Self> {
+        let [.., root] = &certificates;
+        let family = trail.note(Check::ChainRoot, pinned(root))?;
+        Self::below(certificates, family, trail)
+    }
+
+    /// Verifies a chain below its root, of which somebody else has said that it is the family's.
+    pub(crate) fn below(
+        [chip, intermediate, root]: [Certificate; 3],
+        family: Family,
+        trail: &mut Trail,
+    ) -> Result<Self> {
+        signed(Check::ChainRootSignature, &root, &root, trail)?;
+        signed(Check::ChainIntermediate, &intermediate, &root, trail)?;
+        signed(Check::ChainChip, &chip, &intermediate, trail)?;
+        let key = trail.note(Check::ChainNames, check_names(&chip, &intermediate, &root, family))?;
+        let extensions = trail.note(Check::ChainExtensions, Extensions::read(&chip, family, key))?;
+        let product = &extensions.product;
+        trail.require(Check::ChainProduct, family.makes(product), family, product)?;
+        Ok(Self { family, key, chip, extensions })
     }
 
     /// The family that the root is for.
@@ -89,18 +113,29 @@ impl Chain {
         &self.chip
     }
 
+    /// The product that the certificate names, such as `Milan-B0` or `Genoa`.
+    #[must_use]
+    pub fn product(&self) -> &str {
+        &self.extensions.product
+    }
+
+    /// The cloud provider to whom AMD lent the key, for a VLEK.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.extensions.provider.as_deref()
+    }
+
     /// Checks that the chain is for the chip, its family, its firmware and the kind of key that a report names.
     ///
     /// # Errors
     /// [`Check::ChainFamily`], [`Check::ReportSigningKey`], [`Check::ChainChipId`], [`Check::ChainTcb`].
-    pub(super) fn check_report(&self, report: &Report) -> Result<()> {
-        self.check_family(report)?;
-        let (wanted, found) = (self.key.number(), report.signing_key());
-        Rejection::unless(wanted == found, Check::ReportSigningKey, format!("{wanted} ({})", self.key.name()), found)?;
-        self.check_chip_id(report)?;
+    pub(super) fn check_report(&self, report: &Report, trail: &mut Trail) -> Result<()> {
+        trail.note(Check::ChainFamily, self.check_family(report))?;
+        trail.note(Check::ReportSigningKey, self.check_key(report))?;
+        trail.note(Check::ChainChipId, self.check_chip_id(report))?;
         let (certified, reported) = (self.extensions.tcb, report.reported_tcb(self.family));
         let fits = certified == reported && reported.is_reserved_zero();
-        Rejection::unless(fits, Check::ChainTcb, certified, format!("{reported} ({})", reported.to_hex()))
+        trail.require(Check::ChainTcb, fits, certified, format!("{reported} ({})", reported.to_hex()))
     }
 
     fn check_family(&self, report: &Report) -> Result<()> {
@@ -111,33 +146,64 @@ impl Chain {
         Rejection::unless(report.family() == Some(self.family), Check::ChainFamily, self.family, found)
     }
 
+    fn check_key(&self, report: &Report) -> Result<()> {
+        let (wanted, found) = (self.key.number(), report.signing_key());
+        let name = match found {
+            0 => "VCEK",
+            1 => "VLEK",
+            7 => "none: the host has switched signatures off",
+            _ => "reserved",
+        };
+        let expected = format!("{wanted} ({})", self.key.name());
+        Rejection::unless(wanted == found, Check::ReportSigningKey, expected, format!("{found} ({name})"))
+    }
+
     /// A VLEK is not bound to a chip.
     fn check_chip_id(&self, report: &Report) -> Result<()> {
         let Some(certified) = &self.extensions.chip_id else { return Ok(()) };
         let reported = report.chip_id();
         let (used, rest) = reported.split_at(self.family.chip_id_bytes());
         let fits = certified == used && rest.iter().all(|byte| *byte == 0);
-        Rejection::unless(fits, Check::ChainChipId, hex::encode(certified), hex::encode(reported))
-    }
-
-    /// The product that the certificate names, such as `Milan-B0`, is one of the family.
-    fn check_product(&self) -> Result<()> {
-        let Some(product) = &self.extensions.product else { return Ok(()) };
-        let name = product.split('-').next().unwrap_or_default();
-        // Genoa's root is also that of its siblings.
-        let siblings: &[&str] = if self.family == Family::Genoa { &["Bergamo", "Siena"] } else { &[] };
-        let fits = name == self.family.name() || siblings.contains(&name);
-        Rejection::unless(fits, Check::ChainFamily, self.family, product)
+        let hidden = if reported == [0; 64] { "zeros, since the host hides it: " } else { "" };
+        let found = format!("{hidden}{}", hex::encode(reported));
+        Rejection::unless(fits, Check::ChainChipId, hex::encode(certified), found)
     }
 }
 
-fn parse(pem: &str) -> Result<[Certificate; 3]> {
+/// The certificates of a chain in PEM, and nothing between them.
+pub(super) fn parse(pem: &str, trail: &mut Trail) -> Result<[Certificate; 3]> {
+    let certificates = trail.note(Check::ChainFormat, certificates(pem))?;
+    let three = <[Certificate; 3]>::try_from(certificates);
+    trail.note(Check::ChainCount, three.map_err(|found| Rejection::new(Check::ChainCount, 3, found.len())))
+}
+
+fn certificates(pem: &str) -> Result<Vec<Certificate>> {
     let format = |found: String| Rejection::new(Check::ChainFormat, "certificates in PEM, at most 32 KiB", found);
     if pem.len() > MOST_BYTES {
         return Err(format(format!("{} bytes", pem.len())));
     }
-    let certificates = certificates_from_pem(pem.trim_end_matches('\0')).map_err(|why| format(why.to_string()))?;
-    <[Certificate; 3]>::try_from(certificates).map_err(|found| Rejection::new(Check::ChainCount, 3, found.len()))
+    let pem = pem.trim_end_matches('\0');
+    if let Some(line) = first_other_line(pem) {
+        return Err(format(format!("the line {line:?}")));
+    }
+    certificates_from_pem(pem).map_err(|why| format(why.to_string()))
+}
+
+/// The first line that belongs to no certificate.
+fn first_other_line(pem: &str) -> Option<&str> {
+    let mut inside = false;
+    pem.lines().map(str::trim).find(|line| match (*line, inside) {
+        ("-----BEGIN CERTIFICATE-----", false) | ("-----END CERTIFICATE-----", true) => {
+            inside = !inside;
+            false
+        }
+        ("", false) => false,
+        (line, inside) => !(inside && line.bytes().all(is_base64)),
+    })
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 fn pinned(root: &Certificate) -> Result<Family> {
@@ -146,30 +212,33 @@ fn pinned(root: &Certificate) -> Result<Family> {
     family.ok_or_else(|| Rejection::new(Check::ChainRoot, "a root key of AMD's", digest))
 }
 
-fn signed(check: Check, certificate: &Certificate, issuer: &Certificate) -> Result<()> {
+fn signed(check: Check, certificate: &Certificate, issuer: &Certificate, trail: &mut Trail) -> Result<()> {
     let expected = || format!("a signature by {}", issuer.subject());
-    certificate.verify_foreign(issuer).map_err(|why| Rejection::new(check, expected(), why))
+    trail.note(check, certificate.verify_foreign(issuer).map_err(|why| Rejection::new(check, expected(), why)))
 }
 
 fn check_names(chip: &Certificate, intermediate: &Certificate, root: &Certificate, family: Family) -> Result<ChipKey> {
+    let expected = || format!("SEV-VCEK below SEV-{family}, or SEV-VLEK below SEV-VLEK-{family}, and ARK-{family}");
+    let odd = |found: String| Rejection::new(Check::ChainNames, expected(), found);
+    let names = [chip, intermediate, root].map(|one| common_name(one).unwrap_or_default());
     let key = [ChipKey::Vcek, ChipKey::Vlek].into_iter().find(|key| {
         let (own, issuer) = key.common_names(family);
-        (common_name(chip), common_name(intermediate)) == (Some(own), Some(issuer))
+        names == [own, issuer, format!("ARK-{family}")]
     });
-    let named = || [chip, intermediate, root].map(|one| common_name(one).unwrap_or_default()).join(", ");
-    let expected = || format!("SEV-VCEK, SEV-{family}, ARK-{family}, of which only the first is no authority");
-    let is_root = common_name(root) == Some(format!("ARK-{family}"));
-    let authorities = is_authority(intermediate) && is_authority(root) && !is_authority(chip);
-    key.filter(|_| is_root && authorities).ok_or_else(|| Rejection::new(Check::ChainNames, expected(), named()))
+    let key = key.ok_or_else(|| odd(names.join(", ")))?;
+    if issuing::is_authority(chip) {
+        return Err(odd("a certificate of a chip that is an authority".into()));
+    }
+    for (certificate, issuer, between) in [(chip, intermediate, 0), (intermediate, root, 1), (root, root, 1)] {
+        issuing::check_allowed(certificate, issuer, between)
+            .map_err(|why| odd(format!("{}: {why}", certificate.subject())))?;
+    }
+    Ok(key)
 }
 
 fn common_name(certificate: &Certificate) -> Option<String> {
-    let (_, parsed) = X509Certificate::from_der(certificate.der()).ok()?;
+    let parsed = issuing::parse(certificate).ok()?;
     let mut names = parsed.subject().iter_common_name();
     let name = names.next()?.as_str().ok()?.to_owned();
     names.next().is_none().then_some(name)
-}
-
-fn is_authority(certificate: &Certificate) -> bool {
-    X509Certificate::from_der(certificate.der()).is_ok_and(|(_, parsed)| parsed.is_ca())
 }

@@ -47,6 +47,15 @@ impl Family {
         }
     }
 
+    /// Whether a product, as certificates name it (`Milan-B0`, `Genoa`), is one of this family.
+    #[must_use]
+    pub fn makes(self, product: &str) -> bool {
+        let name = product.split('-').next().unwrap_or_default();
+        // Genoa's root is also that of its siblings.
+        let siblings: &[&str] = if self == Self::Genoa { &["Bergamo", "Siena"] } else { &[] };
+        name == self.name() || siblings.contains(&name)
+    }
+
     /// How many bytes of the chip's identifier are used; the others are zero.
     #[must_use]
     pub fn chip_id_bytes(self) -> usize {
@@ -60,5 +69,45 @@ impl Family {
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_belong_to_families() {
+        for (family, model, expected) in [
+            (0x19, 0x01, Some(Family::Milan)),
+            (0x19, 0x0f, Some(Family::Milan)),
+            (0x19, 0x10, Some(Family::Genoa)),
+            (0x19, 0x11, Some(Family::Genoa)),
+            (0x19, 0x1f, Some(Family::Genoa)),
+            (0x19, 0x20, None),
+            (0x19, 0x9f, None),
+            (0x19, 0xa0, Some(Family::Genoa)),
+            (0x19, 0xaf, Some(Family::Genoa)),
+            (0x19, 0xb0, None),
+            (0x1a, 0x02, Some(Family::Turin)),
+            (0x1a, 0x11, Some(Family::Turin)),
+            (0x1a, 0x12, None),
+            (0x17, 0x31, None),
+        ] {
+            assert_eq!(Family::of_cpuid(family, model), expected, "{family:#x}, {model:#x}");
+        }
+    }
+
+    #[test]
+    fn products_belong_to_families() {
+        let made = |product| Family::ALL.into_iter().filter(|family| family.makes(product)).collect::<Vec<_>>();
+        assert_eq!((made("Milan"), made("Milan-B0")), (vec![Family::Milan], vec![Family::Milan]));
+        for product in ["Genoa", "Genoa-B1", "Bergamo-A2", "Siena"] {
+            assert_eq!(made(product), [Family::Genoa], "{product}");
+        }
+        assert_eq!(made("Turin-C1"), [Family::Turin]);
+        for product in ["", "-", "milan", "MilanX", "Rome", "Milan B0"] {
+            assert_eq!(made(product), [], "{product}");
+        }
     }
 }

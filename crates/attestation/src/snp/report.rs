@@ -1,5 +1,5 @@
 use crate::{
-    Check, Rejection, Result,
+    Check, Rejection, Result, Trail,
     bytes::{array, is_zero, u32_at, u64_at},
 };
 
@@ -7,6 +7,9 @@ use super::{Family, GuestPolicy, Tcb};
 
 /// Bytes of a report.
 pub const SIZE: usize = 1184;
+
+/// Versions of the format that are read.
+const VERSIONS: std::ops::RangeInclusive<u32> = 2..=5;
 
 /// Bytes of a report that are signed; the signature follows them.
 pub(super) const SIGNED: usize = 0x2a0;
@@ -29,16 +32,16 @@ macro_rules! fields {
 }
 
 impl Report {
-    /// Reads a report.
+    /// Reads a report. `trail` gets the checks that were passed, also when a later one fails.
     ///
     /// # Errors
     /// [`Check::ReportSize`], [`Check::ReportVersion`], [`Check::ReportReserved`].
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let bytes: [u8; SIZE] = bytes.try_into().map_err(|_| Rejection::new(Check::ReportSize, SIZE, bytes.len()))?;
-        let report = Self { bytes: Box::new(bytes) };
+    pub fn parse(bytes: &[u8], trail: &mut Trail) -> Result<Self> {
+        let array = bytes.try_into().map_err(|_| Rejection::new(Check::ReportSize, SIZE, bytes.len()));
+        let report = Self { bytes: Box::new(trail.note(Check::ReportSize, array)?) };
         let version = report.version();
-        Rejection::unless((2..=5).contains(&version), Check::ReportVersion, "2, 3, 4 or 5", version)?;
-        report.check_reserved()?;
+        trail.require(Check::ReportVersion, VERSIONS.contains(&version), "2, 3, 4 or 5", version)?;
+        trail.note(Check::ReportReserved, report.check_reserved())?;
         Ok(report)
     }
 

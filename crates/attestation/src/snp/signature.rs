@@ -1,4 +1,4 @@
-use crypto::{Certificate, Scheme};
+use crypto::{Certificate, Curve, Hash, Scheme};
 
 use crate::{Check, Rejection, Result};
 
@@ -12,7 +12,7 @@ pub(super) fn check(report: &Report, chip: &Certificate) -> Result<()> {
     let fits = || {
         let (r, s) = report.signature()?;
         let key = chip.foreign_key().ok()?;
-        key.verify(Scheme::EcdsaFixed, report.signed(), &[r, s].concat()).ok()
+        key.verify(Scheme::EcdsaFixed(Curve::P384, Hash::Sha384), report.signed(), &[r, s].concat()).ok()
     };
     let expected = "a signature by the key of the chip";
     fits().ok_or_else(|| Rejection::new(Check::ReportSignature, expected, "another"))

@@ -1,6 +1,6 @@
 use crate::{Check, Rejection, Result, Trail};
 
-use super::{Chain, ChainCache, Report, Tcb, signature};
+use super::{Chain, ChainCache, Report, Tcb, chain, signature};
 
 /// What a machine sends.
 #[derive(Debug, Clone, Copy)]
@@ -44,60 +44,47 @@ impl Verified {
 /// # Errors
 /// The first check that fails.
 pub fn verify(evidence: &Evidence<'_>, cache: &mut ChainCache, trail: &mut Trail) -> Result<Verified> {
-    let report = parse(evidence.report, trail)?;
+    let report = Report::parse(evidence.report, trail)?;
+    trail.note(Check::ReportAlgorithm, signature::check_algorithm(&report))?;
     check_guest(&report, trail)?;
-    let chain = verify_chain(evidence.chain, cache, trail)?;
-    fit(&report, &chain, trail)?;
-    trail.note(Check::ReportSignature, signature::check(&report, chain.chip()))?;
-    let verified = Verified { report, chain };
-    if let Some(endorsed) = evidence.endorsed_tcb {
-        trail.note(Check::EndorsedTcb, check_endorsed(&verified, endorsed))?;
-    }
-    Ok(verified)
+    let chain = cache.verify(evidence.chain, trail)?;
+    conclude(report, chain, evidence.endorsed_tcb, trail)
 }
 
-fn parse(bytes: &[u8], trail: &mut Trail) -> Result<Report> {
-    let report = Report::parse(bytes)?;
-    for check in [Check::ReportSize, Check::ReportVersion, Check::ReportReserved] {
-        trail.note(check, Ok(()))?;
-    }
-    trail.note(Check::ReportAlgorithm, signature::check_algorithm(&report))?;
-    Ok(report)
+/// The checks that [`verify`] makes, in order.
+pub(crate) fn checks(has_endorsed_tcb: bool) -> impl Iterator<Item = Check> {
+    use Check::{
+        ChainChipId, ChainCount, ChainFamily, ChainFormat, ChainTcb, EndorsedTcb, PolicyDebug, PolicyMigration,
+        ReportAlgorithm, ReportReserved, ReportSignature, ReportSigningKey, ReportSize, ReportVersion, Vmpl,
+    };
+    let report = [ReportSize, ReportVersion, ReportReserved, ReportAlgorithm, Vmpl, PolicyDebug, PolicyMigration];
+    let together = [ChainFamily, ReportSigningKey, ChainChipId, ChainTcb, ReportSignature];
+    let endorsed = [EndorsedTcb].into_iter().filter(move |_| has_endorsed_tcb);
+    report.into_iter().chain([ChainFormat, ChainCount]).chain(chain::CHECKS).chain(together).chain(endorsed)
 }
 
 /// What CCF asks of every guest.
 fn check_guest(report: &Report, trail: &mut Trail) -> Result<()> {
-    let vmpl = report.vmpl();
-    trail.note(Check::Vmpl, Rejection::unless(vmpl <= 3, Check::Vmpl, "0 to 3", vmpl))?;
-    let policy = report.policy();
-    let forbidden = |check, set: bool| Rejection::unless(!set, check, 0, 1);
-    trail.note(Check::PolicyDebug, forbidden(Check::PolicyDebug, policy.debug()))?;
-    trail.note(Check::PolicyMigration, forbidden(Check::PolicyMigration, policy.migration_agent()))
+    let (vmpl, policy) = (report.vmpl(), report.policy());
+    trail.require(Check::Vmpl, vmpl <= 3, "0 to 3", vmpl)?;
+    trail.require(Check::PolicyDebug, !policy.debug(), 0, 1)?;
+    trail.require(Check::PolicyMigration, !policy.migration_agent(), 0, 1)
 }
 
-fn verify_chain(pem: &str, cache: &mut ChainCache, trail: &mut Trail) -> Result<Chain> {
-    let chain = cache.verify(pem)?;
-    for check in [
-        Check::ChainFormat,
-        Check::ChainCount,
-        Check::ChainRoot,
-        Check::ChainRootSignature,
-        Check::ChainIntermediate,
-        Check::ChainChip,
-        Check::ChainNames,
-        Check::ChainExtensions,
-    ] {
-        trail.note(check, Ok(()))?;
+/// What makes a report and a chain one piece of evidence.
+pub(crate) fn conclude(
+    report: Report,
+    chain: Chain,
+    endorsed_tcb: Option<&str>,
+    trail: &mut Trail,
+) -> Result<Verified> {
+    chain.check_report(&report, trail)?;
+    trail.note(Check::ReportSignature, signature::check(&report, chain.chip()))?;
+    let verified = Verified { report, chain };
+    if let Some(endorsed) = endorsed_tcb {
+        trail.note(Check::EndorsedTcb, check_endorsed(&verified, endorsed))?;
     }
-    Ok(chain)
-}
-
-fn fit(report: &Report, chain: &Chain, trail: &mut Trail) -> Result<()> {
-    chain.check_report(report)?;
-    for check in [Check::ChainFamily, Check::ReportSigningKey, Check::ChainChipId, Check::ChainTcb] {
-        trail.note(check, Ok(()))?;
-    }
-    Ok(())
+    Ok(verified)
 }
 
 fn check_endorsed(verified: &Verified, endorsed: &str) -> Result<()> {

@@ -22,6 +22,21 @@ impl Sign1 {
         }
     }
 
+    /// What the protected header says about the payload (RFC 9052, `content type`), if it is text.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        match self.inner.protected.header.content_type.as_ref()? {
+            coset::RegisteredLabel::Text(text) => Some(text),
+            coset::RegisteredLabel::Assigned(_) => None,
+        }
+    }
+
+    /// Whether the message demands that its receiver understands certain headers (RFC 9052, `crit`).
+    #[must_use]
+    pub fn has_critical_headers(&self) -> bool {
+        !self.inner.protected.header.crit.is_empty()
+    }
+
     /// Checks the signature of a message that carries its payload and is signed with RSASSA-PSS (RFC 8230) or ECDSA.
     ///
     /// # Errors
