@@ -2,7 +2,7 @@ use bytes::Bytes;
 use kv::TxId;
 use serde_json::Value;
 
-use crate::ApiError;
+use crate::{ApiError, from_unique_json};
 
 /// The parameters behind the `?` of a request.
 ///
@@ -71,12 +71,12 @@ impl Input {
         self.params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
     }
 
-    /// The body as JSON.
+    /// The body as JSON in which no object names a member twice.
     ///
     /// # Errors
     /// 400 `InvalidInput` that says where the text stops being JSON (the reference answers 500; D4).
     pub fn json(&self) -> Result<Value, ApiError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
+        from_unique_json(&self.body).map_err(|error| {
             ApiError::bad_request("InvalidInput", format!("The request body is not valid JSON: {error}."))
         })
     }

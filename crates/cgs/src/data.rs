@@ -51,8 +51,10 @@ pub(crate) fn object(path: &Path) -> Result<Map<String, Value>, CliError> {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Value, CliError> {
-    serde_json::from_str(text).map_err(|why| CliError::usage(format!("{} is not JSON: {why}", path.display())))
+/// A text as JSON in which no object names a member twice: what is signed must be read by all in the same way.
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Value, CliError> {
+    unique_json::from_unique_json(text.as_bytes())
+        .map_err(|why| CliError::usage(format!("{} is not JSON: {why}", path.display())))
 }
 
 /// What a value is, in words.
@@ -89,4 +91,26 @@ pub(crate) fn text(path: &Path) -> Result<String, CliError> {
 pub(crate) fn certificate(path: &Path) -> Result<Certificate, CliError> {
     Certificate::from_pem(&text(path)?)
         .map_err(|why| CliError::usage(format!("{} is not a certificate in PEM: {why}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_could_read_in_another_way_is_not_signed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("proposal.json");
+        let deep = "[".repeat(200);
+        for (content, says) in [
+            (&br#"{"actions":[],"actions":[{}]}"#[..], "is not JSON: duplicate member \"actions\""),
+            (&vec![b' '; (1 << 20) + 1], "is longer than 1048576 bytes"),
+            (deep.as_bytes(), "is not JSON: recursion limit exceeded"),
+            (b"{\"actions\":\"\xff\"}", "stream did not contain valid UTF-8"),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let error = json(&file).unwrap_err().to_string();
+            assert!(error.contains("proposal.json") && error.contains(says), "{says}: {error}");
+        }
+    }
 }

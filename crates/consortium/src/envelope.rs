@@ -3,6 +3,7 @@
 //! What cannot be decoded is the caller's fault and answered 400 with what is wrong (D4); what can be decoded but does
 //! not prove a member is answered 401 with the recorded body.
 
+mod framing;
 mod header;
 
 use api::{ApiError, ErrorDetail};
@@ -10,6 +11,8 @@ use bytes::Bytes;
 use crypto::{Certificate, cose::Sign1};
 use kv::Tx;
 use ledger::tables;
+
+pub use framing::{MAX_HEADER_BYTES, MAX_NESTING};
 
 use crate::{
     members::{self, Status},
@@ -74,6 +77,18 @@ impl MessageType {
     }
 }
 
+impl MessageType {
+    /// Bytes of what is signed. All of it is kept, and what is not read need not be there.
+    #[must_use]
+    pub fn max_payload_bytes(self) -> usize {
+        match self {
+            Self::Proposal => 2 << 20,
+            Self::Ballot => 256 << 10,
+            Self::Withdrawal | Self::StateDigest | Self::Ack | Self::RecoveryShare => 4 << 10,
+        }
+    }
+}
+
 /// An authenticated request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
@@ -118,6 +133,7 @@ pub fn authenticate(
         return Err(refuse("Failed to validate COSE Sign1".into()));
     };
     check_type(header.msg_type.as_deref(), expected).map_err(refuse)?;
+    check_payload(payload, expected)?;
     Ok(Signed {
         member_id: header.kid,
         msg_type: expected,
@@ -156,6 +172,15 @@ fn check_type(found: Option<&str>, expected: MessageType) -> Result<(), String> 
         }
         None => Err(format!("Missing ccf.gov.msg.type, expected ccf.gov.msg.type to be {expected}")),
     }
+}
+
+fn check_payload(payload: &[u8], expected: MessageType) -> Result<(), ApiError> {
+    let (bytes, most) = (payload.len(), expected.max_payload_bytes());
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!("The signed {} has {bytes} bytes; there may be {most}", expected.as_str());
+    Err(ApiError::bad_request("InvalidInput", message))
 }
 
 /// The certificate of a member who may sign. Its dates do not matter, as in the reference.

@@ -1,6 +1,6 @@
 //! State digests: what a member signs to become active, and to confirm later that it still sees the same state.
 
-use api::{ApiError, Output};
+use api::{ApiError, Output, from_unique_json};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crypto::cose::Sign1;
 use kv::{Tx, UNIT_KEY};
@@ -117,8 +117,10 @@ fn check_signer(signed: &Signed, member_id: &str) -> Result<(), ApiError> {
 }
 
 fn check_digest(expected: &str, payload: &[u8]) -> Result<(), ApiError> {
-    let payload: Option<Value> = serde_json::from_slice(payload).ok();
-    let Some(received) = payload.as_ref().and_then(|payload| payload.get("stateDigest")?.as_str()) else {
+    let payload = from_unique_json(payload).map_err(|why| {
+        ApiError::bad_request("InvalidInput", format!("Signed request body is not valid JSON: {why}"))
+    })?;
+    let Some(received) = payload.get("stateDigest").and_then(Value::as_str) else {
         let message = "Signed request body is not a JSON object containing required string field \"stateDigest\"";
         return Err(ApiError::bad_request("InvalidInput", message));
     };

@@ -29,6 +29,8 @@ use fields::Fields;
 pub use network::{Address, AppProtocol, Authority, HttpLimits, Network, RpcInterface};
 pub use units::Size;
 
+use crate::files;
+
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -177,7 +179,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the file or the member.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|why| ConfigError::Read { file: file.to_owned(), why })?;
+        let text = files::read(file).map_err(|why| ConfigError::Read { file: file.to_owned(), why })?;
         Self::parse(&text)
     }
 
@@ -187,7 +189,7 @@ impl Config {
     /// [`ConfigError`], which names the member.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut warnings = Vec::new();
-        let mut config = Self::read(Fields::of("", serde_json::from_str(text)?, &mut warnings)?)?;
+        let mut config = Self::read(Fields::of("", api::from_unique_json(text.as_bytes())?, &mut warnings)?)?;
         config.warnings = warnings;
         Ok(config)
     }
@@ -195,8 +197,8 @@ impl Config {
     fn read(mut fields: Fields<'_>) -> Result<Self, ConfigError> {
         let ledger = fields.section("ledger", Ledger::read)?;
         let config = Self {
-            network: fields.section("network", Network::read)?,
-            command: fields.section("command", Command::read)?,
+            network: fields.needed("network", Network::read)?,
+            command: fields.needed("command", Command::read)?,
             node_certificate: fields.section("node_certificate", NodeCertificate::read)?,
             attestation: fields.section("attestation", Attestation::read)?,
             state_directory: fields.section("node_state", |fields| state_directory(fields, &ledger.directory))?,

@@ -1,19 +1,37 @@
 //! Files that the configuration names.
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use serde_json::Value;
 
 use crate::NodeError;
 
+/// Bytes of a file that the configuration names, or of the configuration itself.
+const MAX_FILE_BYTES: u64 = 8 << 20;
+
 /// The text of a file.
 pub(crate) fn text(file: &Path) -> Result<String, NodeError> {
-    std::fs::read_to_string(file).map_err(|why| NodeError::File { file: file.to_owned(), why: why.to_string() })
+    read(file).map_err(|why| NodeError::File { file: file.to_owned(), why: why.to_string() })
+}
+
+/// The text of a file that is not longer than [`MAX_FILE_BYTES`].
+pub(crate) fn read(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it is longer than {MAX_FILE_BYTES} bytes")));
+    }
+    Ok(text)
 }
 
 /// The JSON in a file.
 pub(crate) fn json(file: &Path) -> Result<Value, NodeError> {
-    serde_json::from_str(&text(file)?)
+    api::from_unique_json(text(file)?.as_bytes())
         .map_err(|why| NodeError::File { file: file.to_owned(), why: format!("it is not JSON: {why}") })
 }
 

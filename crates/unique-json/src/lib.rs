@@ -14,6 +14,9 @@ pub fn from_unique_json(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(text).map(|unique| unique.0)
 }
 
+/// Characters of a name in an error.
+const SHOWN: usize = 64;
+
 struct Unique(Value);
 
 impl<'de> Deserialize<'de> for Unique {
@@ -80,7 +83,8 @@ impl<'de> Visitor<'de> for Members {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(de::Error::custom(format_args!("duplicate member {name:?}")));
+                let shown: String = name.chars().take(SHOWN).collect();
+                return Err(de::Error::custom(format_args!("duplicate member {shown:?}")));
             }
             object.insert(name, members.next_value_seed(Members)?);
         }
@@ -98,6 +102,9 @@ mod tests {
             let error = from_unique_json(text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with("duplicate member"), "{error}");
         }
+        let long = "x".repeat(1 << 20);
+        let error = from_unique_json(format!(r#"{{"{long}":1,"{long}":2}}"#).as_bytes()).unwrap_err().to_string();
+        assert!(error.len() < 200, "a long name is cut: {error:.300}");
     }
 
     #[test]

@@ -29,8 +29,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, session: &Session, context: &Context) -> Result<(), CliError> {
     let text = data::text(&args.file)?;
     let file = args.file.display();
-    let value: Value =
-        serde_json::from_str(&text).map_err(|why| CliError::usage(format!("{file} is not JSON: {why}")))?;
+    let value = data::parse(&args.file, &text)?;
     check(&value).map_err(|why| {
         CliError::usage(format!(
             "{file}: {why}. A proposal is {{\"actions\": [{{\"name\": \"set_member_data\", \"args\": {{...}}}}]}}"

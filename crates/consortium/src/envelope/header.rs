@@ -1,7 +1,8 @@
 use api::ApiError;
-use coset::cbor::{Value, de::from_reader};
+use coset::cbor::{Value, de::from_reader_with_recursion_limit};
 
-const SIGN1_TAG: u64 = 18;
+use super::framing::{self, Parts};
+
 const ALG: &str = "alg";
 const KID: &str = "kid";
 const MSG_TYPE: &str = "ccf.gov.msg.type";
@@ -45,26 +46,43 @@ pub(super) fn malformed(why: &str) -> ApiError {
     ApiError::bad_request("InvalidInput", message)
 }
 
-/// The entries of the protected header.
+/// The entries of the protected header. No label is in the headers twice: RFC 9052 (section 3) forbids it, and who reads the
+/// message later must not read another one than what was decided on.
 fn protected(message: &[u8]) -> Result<Vec<(Value, Value)>, ApiError> {
-    let mut rest = message;
-    let outer: Value = from_reader(&mut rest).map_err(|_| malformed("Failed to parse COSE_Sign1 outer array"))?;
-    if !rest.is_empty() {
-        return Err(malformed(&format!("{} bytes follow the COSE_Sign1", rest.len())));
+    let Parts { protected, unprotected } = framing::parts(message)?;
+    let Ok(Value::Bytes(header)) = decode(protected) else { return Err(not_a_map("protected", protected)) };
+    let Ok(Value::Map(fields)) = decode(&header) else { return Err(not_a_map("protected", &header)) };
+    let Ok(Value::Map(others)) = decode(unprotected) else { return Err(not_a_map("unprotected", unprotected)) };
+    let labels: Vec<&Value> = fields.iter().chain(&others).map(|(label, _)| label).collect();
+    for (index, label) in labels.iter().enumerate() {
+        if labels.iter().take(index).any(|earlier| earlier == label) {
+            return Err(malformed(&format!("label {} is in the headers twice", shown(label))));
+        }
     }
-    let Value::Tag(SIGN1_TAG, inner) = outer else {
-        return Err(malformed("COSE_Sign1 is not tagged"));
-    };
-    let Value::Array(parts) = *inner else {
-        return Err(malformed("Failed to parse COSE_Sign1 outer array"));
-    };
-    let [Value::Bytes(header), Value::Map(_), Value::Bytes(_) | Value::Null, Value::Bytes(_)] = parts.as_slice() else {
-        return Err(malformed("expected protected header, unprotected header, payload and signature"));
-    };
-    let mut header_rest = header.as_slice();
-    match from_reader(&mut header_rest) {
-        Ok(Value::Map(fields)) if header_rest.is_empty() => Ok(fields),
-        _ => Err(malformed(&format!("the {} bytes of the protected header are not a map", header.len()))),
+    Ok(fields)
+}
+
+/// One item of CBOR, of no more than [`framing::MAX_HEADER_BYTES`].
+fn decode(bytes: &[u8]) -> Result<Value, ()> {
+    let mut rest = bytes;
+    let value = from_reader_with_recursion_limit(&mut rest, framing::MAX_NESTING).map_err(drop)?;
+    if rest.is_empty() { Ok(value) } else { Err(()) }
+}
+
+fn not_a_map(which: &str, header: &[u8]) -> ApiError {
+    let most = framing::MAX_NESTING;
+    malformed(&format!(
+        "the {} bytes of the {which} header are not a map with texts in UTF-8, and at most {most} lists and maps in each \
+         other",
+        header.len()
+    ))
+}
+
+fn shown(label: &Value) -> String {
+    match (label.as_integer(), label.as_text()) {
+        (Some(number), _) => i128::from(number).to_string(),
+        (_, Some(text)) => format!("{text:?}"),
+        _ => "of neither number nor text".into(),
     }
 }
 
@@ -92,5 +110,5 @@ fn text(name: &str, value: &Value) -> Result<String, ApiError> {
 /// A kid is the text of the member id, as bytes.
 fn kid_text(value: &Value) -> Result<String, ApiError> {
     let bytes = value.as_bytes().ok_or_else(|| wrong(KID, "a byte string"))?;
-    Ok(crate::stored::lossy(bytes))
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| wrong(KID, "the id of a member, in UTF-8"))
 }

@@ -1,4 +1,4 @@
-use api::ApiError;
+use api::{ApiError, from_unique_json};
 use kv::Tx;
 use serde_json::Value;
 
@@ -71,8 +71,8 @@ fn check_open(info: &ProposalInfo, proposal_id: &str) -> Result<(), ApiError> {
 
 fn parse(payload: &[u8]) -> Result<String, ApiError> {
     let invalid = |message: String| ApiError::bad_request("InvalidInput", message);
-    let payload: Value = serde_json::from_slice(payload)
-        .map_err(|why| invalid(format!("Signed request body is not valid JSON: {why}")))?;
+    let payload =
+        from_unique_json(payload).map_err(|why| invalid(format!("Signed request body is not valid JSON: {why}")))?;
     let ballot = payload.get("ballot").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
         invalid("Signed request body is not a JSON object containing required string field \"ballot\"".into())
     })?;

@@ -1,4 +1,4 @@
-use api::ApiError;
+use api::{ApiError, from_unique_json};
 use bytes::Bytes;
 use kv::Tx;
 use ledger::tables;
@@ -40,9 +40,10 @@ pub fn validate(tx: &mut Tx, signed: &Signed, scripts: &mut Scripts<'_>) -> Resu
 }
 
 /// JavaScript takes nesting, numbers and halves of characters that nobody else reads as JSON. A proposal with such would
-/// stand in the way of all who read proposals, and so would records that are made of it.
+/// stand in the way of all who read proposals, and so would records that are made of it. Of a member that is named twice it
+/// takes the last one, where others take the first: members would vote on something else than what is applied.
 fn check_readable(text: &str) -> Result<(), ApiError> {
-    let read: Result<Value, _> = serde_json::from_str(text);
+    let read = from_unique_json(text.as_bytes());
     read.map(drop).map_err(|why| {
         let message = format!("Proposal failed to validate: it is not JSON that everybody can read: {why}");
         ApiError::bad_request("ProposalFailedToValidate", message)

@@ -100,6 +100,18 @@ fn unknown_members_are_named_in_full() {
 }
 
 #[test]
+fn a_section_with_a_misspelt_name_is_missed_under_its_own() {
+    for (section, name) in [("", "network"), ("", "command"), ("/network", "rpc_interfaces")] {
+        let mut config = base();
+        let parent = config.pointer_mut(section).unwrap().as_object_mut().unwrap();
+        let value = parent.remove(name).unwrap();
+        parent.insert(format!("{name}s"), value);
+        let full = format!("{section}/{name}").trim_start_matches('/').replace('/', ".");
+        assert_eq!(Config::parse(&config.to_string()).unwrap_err().to_string(), format!("{full} is missing"));
+    }
+}
+
+#[test]
 fn wrong_values_are_named_in_full() {
     let interface = "/network/rpc_interfaces/primary_rpc_interface";
     let name = "network.rpc_interfaces.primary_rpc_interface";
@@ -181,4 +193,21 @@ fn files_are_named() {
     assert!(error.starts_with("/nonexistent/node.json: "), "{error}");
     assert!(Config::parse("{").unwrap_err().to_string().starts_with("the configuration is not JSON: "));
     assert_eq!(Config::parse("[]").unwrap_err().to_string(), "(the whole file) must be an object");
+}
+
+#[test]
+fn files_have_limits() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("node.json");
+    let deep = "[".repeat(200);
+    for (content, says) in [
+        (&br#"{"network":{},"network":{}}"#[..], "the configuration is not JSON: duplicate member \"network\""),
+        (&vec![b' '; (8 << 20) + 1], "node.json: it is longer than 8388608 bytes"),
+        (deep.as_bytes(), "the configuration is not JSON: recursion limit exceeded"),
+        (b"{\"network\":\"\xff\"}", "node.json: stream did not contain valid UTF-8"),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let error = Config::load(&file).unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+    }
 }

@@ -33,14 +33,20 @@ use crate::{
 /// Where `apply` writes the certificate that it was given.
 const MADE: &str = "public:ccf.gov.made";
 
-/// There are no scripts in these tests. Every proposal is accepted, and renews the certificate of the service.
+/// There are no scripts in these tests. Every proposal is valid, takes as many milliseconds to resolve as it says, is
+/// accepted, and renews the certificate of the service.
 struct NoScripts;
 
 impl Engine for NoScripts {
     fn run(&self, _: &str, call: &Call, tables: &mut dyn Tables, _: &mut Budget) -> Result<Outcome, ScriptError> {
         let (mut value, mut writes) = (Value::Null, Vec::new());
         match call.function.as_str() {
-            "resolve" => value = "Accepted".into(),
+            "validate" => value = json!({"valid": true}),
+            "resolve" => {
+                let proposal: Value = serde_json::from_str(call.arguments[0].as_str().unwrap()).unwrap();
+                std::thread::sleep(Duration::from_millis(proposal["takes"].as_u64().unwrap_or_default()));
+                value = "Accepted".into();
+            }
             "apply" => {
                 let wanted = CertificateRequest::Network { valid_from: "261124034750Z".into(), days: 1 };
                 let made = tables.certificate(&wanted).unwrap().into_bytes();
@@ -53,6 +59,7 @@ impl Engine for NoScripts {
 }
 
 mod foresight;
+mod limits;
 mod node;
 
 struct World {
@@ -60,6 +67,7 @@ struct World {
     interface: Arc<Interface>,
     service: Certificate,
     member: Certificate,
+    member_key: SigningKey,
     _directory: TempDir,
 }
 
@@ -83,7 +91,7 @@ fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
-fn configuration(directory: &TempDir) -> (Config, Certificate) {
+fn configuration(directory: &TempDir) -> (Config, Certificate, SigningKey) {
     let key = SigningKey::generate(Curve::P384).unwrap();
     let member = issue::self_signed(&key, "CN=member0", &[], issue::Validity { from: now(), days: 1 }).unwrap();
     let file = directory.path().join("member0.pem");
@@ -94,7 +102,7 @@ fn configuration(directory: &TempDir) -> (Config, Certificate) {
     let start = &mut example["command"]["start"];
     start["members"] = json!([{ "certificate_file": file, "encryption_public_key_file": encryption }]);
     start.as_object_mut().unwrap().remove("constitution_files");
-    (Config::parse(&example.to_string()).unwrap(), member)
+    (Config::parse(&example.to_string()).unwrap(), member, key)
 }
 
 fn options(directory: &TempDir, identity: &Identity) -> Options {
@@ -132,7 +140,7 @@ async fn world() -> World {
 
 async fn world_with(engine: Arc<dyn Engine>) -> World {
     let directory = tempfile::tempdir().unwrap();
-    let (config, member) = configuration(&directory);
+    let (config, member, member_key) = configuration(&directory);
     let (config, names) = (Arc::new(config), ["iPAddress:127.0.0.1".to_owned()]);
     let start = start_of(&config);
     let identity = Arc::new(found::identity(&config, start, &names, now()).unwrap());
@@ -164,7 +172,8 @@ async fn world_with(engine: Arc<dyn Engine>) -> World {
     let service = Service::new(committer.clone(), node, Governance::new(committer, decider));
     let interface = Arc::new(Interface::new(&config.network.rpc_interfaces[0]));
     let front = Front::new(service, vec![interface.clone()]);
-    World { front, interface, service: identity.service_certificate.clone(), member, _directory: directory }
+    let service = identity.service_certificate.clone();
+    World { front, interface, service, member, member_key, _directory: directory }
 }
 
 fn genesis(config: &Config, identity: &Identity, node: &NodeInfo, names: &[String]) -> Tx {
@@ -179,13 +188,13 @@ fn genesis(config: &Config, identity: &Identity, node: &NodeInfo, names: &[Strin
 }
 
 impl World {
-    async fn send(&self, method: &str, path: &str, headers: HeaderMap, body: &str, member: bool) -> Told {
+    async fn send(&self, method: &str, path: &str, headers: HeaderMap, body: impl AsRef<[u8]>, member: bool) -> Told {
         let certificate = member.then(|| ClientCertificate::from_der(self.member.der()).unwrap());
         let request = Request {
             method: method.parse().unwrap(),
             uri: path.parse().unwrap(),
             headers,
-            body: Bytes::copy_from_slice(body.as_bytes()),
+            body: Bytes::copy_from_slice(body.as_ref()),
             peer: Arc::new(Peer { certificate, interface: self.interface.clone() }),
         };
         let (parts, body) = self.front.answer(request).await.into_parts();
