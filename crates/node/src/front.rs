@@ -84,6 +84,7 @@ impl Front {
                 let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 Box::pin(self.govern(governance::Request { kind, input, content_type })).await
             }
+            routes::Handler::Proposals => Box::pin(node_api::all_proposals(&self.inside)).await,
             routes::Handler::Effect => {
                 let caller = identify(&committed.state)?;
                 Box::pin(self.foresee(&caller, &input)).await

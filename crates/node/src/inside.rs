@@ -9,7 +9,7 @@ use consortium::service::{self, ServiceStatus};
 use kv::{State, Tx, UNIT_KEY};
 use ledger::tables;
 
-use crate::{Service, actor::Actor, http::Interface};
+use crate::{Service, actor::Actor, http::Interface, node_api::Survey};
 
 /// The service with what a node knows besides.
 pub struct Inside {
@@ -17,6 +17,8 @@ pub struct Inside {
     pub(crate) service: Service,
     /// Where it is served.
     pub(crate) interfaces: Vec<Arc<Interface>>,
+    /// The list of all proposals.
+    pub(crate) survey: Survey,
     documents: [String; 3],
     /// The seqno of the record that says that the service is open; 0 as long as it does not.
     open_since: AtomicU64,
@@ -25,7 +27,7 @@ pub struct Inside {
 impl Inside {
     /// `documents` are the interface descriptions, in the order of [`Actor::ALL`].
     pub(crate) fn new(service: Service, interfaces: Vec<Arc<Interface>>, documents: [String; 3]) -> Self {
-        Self { service, interfaces, documents, open_since: AtomicU64::new(0) }
+        Self { service, interfaces, survey: Survey::default(), documents, open_since: AtomicU64::new(0) }
     }
 
     /// The interface description of an actor.

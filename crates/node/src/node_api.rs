@@ -6,6 +6,7 @@ mod evidence;
 mod ledger;
 mod network;
 mod process;
+mod survey;
 mod transactions;
 
 use api::{ApiError, Body, Input, Output};
@@ -18,6 +19,7 @@ pub(crate) use self::{
     ledger::{proposal_history, receipt},
     network::{config, consensus, network, node, node_primary, node_self, nodes, removable_nodes},
     process::{jwt_refresh, memory, metrics, self_signed_certificate, state, version},
+    survey::{Survey, all_proposals},
     transactions::{commit, transaction, transaction_commit, tx},
 };
 use crate::{

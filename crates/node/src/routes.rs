@@ -75,6 +75,8 @@ pub enum Handler {
     Write(Decide),
     /// Takes a signed request of a member.
     Governance(governance::Kind),
+    /// Lists all proposals.
+    Proposals,
     /// Works out what a proposal would do.
     Effect,
     /// Tells what the node knows.
@@ -145,7 +147,7 @@ impl Route {
             Handler::Write(_) | Handler::Governance(_) => {
                 "When this is answered, what it wrote is durable, committed and signed."
             }
-            Handler::Read(_) => {
+            Handler::Read(_) | Handler::Proposals => {
                 "Reads the last state that this node has committed, named by x-ms-ccf-transaction-id. Not older than \
                  any write that this node has answered."
             }

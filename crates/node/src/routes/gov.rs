@@ -38,7 +38,9 @@ pub(super) static ROUTES: &[Route] = &[
         .says("Fetches the state digest to acknowledge. Signed as `state_digest`."),
     signed("/members/state-digests/{memberId}:ack", Kind::StateDigestAck)
         .says("Acknowledges a state digest, which activates the member. Signed as `ack`."),
-    read("/members/proposals", |tx, _, _| proposals::list(tx)).says("All proposals."),
+    Route::new(GOV, Verb::Get, "/members/proposals", Handler::Proposals)
+        .since(ApiVersion::Preview)
+        .says("All proposals."),
     read("/members/proposals/{proposalId}", |tx, _, input| proposals::get(tx, input.param("proposalId")))
         .says("A proposal."),
     read("/members/proposals/{proposalId}/actions", |tx, _, input| proposals::actions(tx, input.param("proposalId")))
