@@ -57,6 +57,15 @@ impl<'a> Fields<'a> {
         read(Fields::of(&path, value, self.warnings)?).map(Some)
     }
 
+    /// As [`Self::section`], but it must be there.
+    pub(super) fn needed<T>(
+        &mut self,
+        field: &str,
+        read: impl FnOnce(Fields<'_>) -> Result<T, ConfigError>,
+    ) -> Result<T, ConfigError> {
+        self.optional(field, read)?.ok_or_else(|| self.wrong(field, "is missing"))
+    }
+
     /// The elements of a list of objects, each taken apart with `read`.
     pub(super) fn list<T>(
         &mut self,

@@ -81,7 +81,7 @@ impl Network {
             fields.finish()?;
             Ok(address)
         })?;
-        let rpc_interfaces = fields.section("rpc_interfaces", |fields| {
+        let rpc_interfaces = fields.needed("rpc_interfaces", |fields| {
             let none = fields.wrong("NAME", "is missing: at least one interface is needed");
             let all = fields.named(RpcInterface::read)?;
             if all.is_empty() { Err(none) } else { Ok(all) }
