@@ -2,7 +2,7 @@
 
 use api::from_unique_json;
 use consortium::jwt::{self, KeyRecord, MAX_KEY_ID_BYTES, MAX_KEYS, key_records, may_constrain, remove_keys};
-use crypto::TokenKey;
+use crypto::ForeignKey;
 use kv::{State, Tx};
 use ledger::tables;
 use serde_json::Value;
@@ -38,7 +38,7 @@ fn check(taken: &[(Vec<u8>, Vec<KeyRecord>)], jwks: &Value) {
         assert!(kid.len() <= MAX_KEY_ID_BYTES);
         for key in records.iter().filter(|key| key.issuer == ISSUER) {
             own += 1;
-            assert_eq!(TokenKey::from_spki_der(&key.public_key).expect("a key").spki_der(), key.public_key);
+            assert_eq!(ForeignKey::from_spki_der(&key.public_key).expect("a key").spki_der(), key.public_key);
             assert!(key.constraint.as_deref().is_none_or(|constraint| may_constrain(ISSUER, constraint)));
         }
     }

@@ -98,14 +98,7 @@ impl KeyParts {
     /// [`CryptoError::Key`] for parts of the wrong length, or that are no key.
     pub fn to_spki_der(&self) -> Result<Vec<u8>> {
         match self {
-            Self::Ec { curve, x, y } => {
-                if x.len() != y.len() {
-                    return Err(refused("coordinates of different lengths"));
-                }
-                let key = PublicKey::from_point(*curve, &[&[4], x.as_slice(), y].concat())?;
-                key.check_point()?;
-                Ok(key.spki_der().to_vec())
-            }
+            Self::Ec { curve, x, y } => PublicKey::from_coordinates(*curve, x, y).map(|key| key.spki_der().to_vec()),
             Self::Rsa { n, e } => rsa(&number(n), &number(e)),
             Self::Okp { curve, x } => Ok([curve.prefix(), x].concat()),
         }

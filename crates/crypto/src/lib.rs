@@ -5,28 +5,25 @@
 
 mod aes;
 mod certificate;
-mod check;
 pub mod cose;
 mod digest;
 mod ecdsa;
+mod ecdsa_der;
 mod error;
 mod foreign;
 pub mod issue;
 mod jwk;
 mod public_key;
-mod token_key;
 pub mod wrap;
 
 pub use aes::AesKey;
 pub use certificate::{Certificate, certificates_from_pem};
-pub use check::{SignatureKind, verifies};
 pub use digest::{Digest, hkdf_sha256, hmac_sha256, sha256, sha256_parts};
 pub use ecdsa::{Curve, SigningKey};
 pub use error::CryptoError;
-pub use foreign::{ForeignKey, Hash, Scheme};
+pub use foreign::{ForeignKey, Hash, Scheme, sign_rs256};
 pub use jwk::{KeyParts, OkpCurve};
 pub use public_key::PublicKey;
-pub use token_key::{TokenAlgorithm, TokenKey, sign_rs256};
 pub use zeroize::Zeroizing;
 
 /// The result of everything that can fail here.

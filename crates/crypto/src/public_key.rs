@@ -1,7 +1,7 @@
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey};
 use x509_parser::{oid_registry, prelude::FromDer, x509::SubjectPublicKeyInfo};
 
-use crate::{CryptoError, Curve, Digest, Result, certificate::encode_pem, sha256};
+use crate::{CryptoError, Curve, Digest, Result, certificate::encode_pem, ecdsa_der, sha256};
 
 // SubjectPublicKeyInfo (RFC 5480) of an uncompressed point, up to the point itself.
 const P256_PREFIX: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
@@ -62,6 +62,16 @@ impl PublicKey {
         Ok(Self { curve, spki, point: point.to_vec() })
     }
 
+    /// A key from the coordinates of its point, each of the full length of the curve.
+    pub(crate) fn from_coordinates(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self> {
+        if x.len() != y.len() {
+            return Err(CryptoError::key("public key", "coordinates of different lengths"));
+        }
+        let key = Self::from_point(curve, &[&[4], x, y].concat())?;
+        key.check_point()?;
+        Ok(key)
+    }
+
     /// Checks that the point is on its curve, which its first use does otherwise.
     pub(crate) fn check_point(&self) -> Result<()> {
         let parsed = ParsedPublicKey::new(self.algorithm(), &self.point);
@@ -116,6 +126,12 @@ impl PublicKey {
             Curve::P521 => &signature::ECDSA_P521_SHA512_ASN1,
         };
         self.with(algorithm).verify_digest(&self.curve.prehashed(root)?, der).map_err(|_| CryptoError::Signature)
+    }
+
+    /// Checks a signature of the form r ‖ s with a hash that need not be that of the curve.
+    pub(crate) fn verify_fixed(&self, hash_bits: u16, message: &[u8], raw: &[u8]) -> Result<()> {
+        let der = ecdsa_der::of_fixed(raw, self.point.len() / 2).ok_or(CryptoError::Signature)?;
+        self.verify_der(hash_bits, message, &der)
     }
 
     pub(crate) fn verify_der(&self, hash_bits: u16, message: &[u8], der: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use crypto::{Curve, TokenKey};
+use crypto::{Certificate, Curve, ForeignKey};
 use serde_json::{Map, Value};
 
 use super::{KeyRecord, constraint::may_constrain};
@@ -73,25 +73,29 @@ fn read(issuer: &str, key: &Members, discovered: Option<&str>) -> Result<(String
 
 /// The key by its numbers, or else of the first certificate. Where there are both, they must agree: members look at one of
 /// them, and tokens are verified with the other.
-fn public_key(key: &Members) -> Result<TokenKey, String> {
+fn public_key(key: &Members) -> Result<ForeignKey, String> {
     let by_numbers = key_by_numbers(key)?;
     if key.get("x5c").is_none() {
         return by_numbers.ok_or_else(|| " must have n and e, or crv, x and y, or x5c".into());
     }
-    let certified = TokenKey::from_certificate_der(&first_certificate(key)?).map_err(unusable)?;
+    let certified = Certificate::from_der(&first_certificate(key)?).and_then(|certificate| certificate.foreign_key());
+    let certified = certified.map_err(unusable)?;
+    if !certified.is_rsa() && certified.as_ecdsa().is_none() {
+        return Err(".x5c[0] is the certificate of a key that no token is signed with".into());
+    }
     match by_numbers {
         Some(numbers) if numbers != certified => Err(".x5c[0] is the certificate of another key".into()),
         _ => Ok(certified),
     }
 }
 
-fn key_by_numbers(key: &Members) -> Result<Option<TokenKey>, String> {
+fn key_by_numbers(key: &Members) -> Result<Option<ForeignKey>, String> {
     if let (Some(n), Some(e)) = (number(key, "n")?, number(key, "e")?) {
-        return TokenKey::from_rsa(&n, &e).map(Some).map_err(unusable);
+        return ForeignKey::from_rsa(&n, &e).map(Some).map_err(unusable);
     }
     let curve = text(key, "crv", MAX_KEY_ID_BYTES)?.and_then(curve_of);
     if let (Some(curve), Some(x), Some(y)) = (curve, number(key, "x")?, number(key, "y")?) {
-        return TokenKey::from_ec(curve, &x, &y).map(Some).map_err(unusable);
+        return ForeignKey::from_ec(curve, &x, &y).map(Some).map_err(unusable);
     }
     Ok(None)
 }

@@ -162,7 +162,7 @@ fn a_set_is_taken_as_a_whole_or_not_at_all() {
         ("kty", json!(null), "jwks.keys[1].kty must be a string that is not empty"),
         ("x", json!("A".repeat(1401)), "jwks.keys[1].x has 1401 bytes; there may be 1400"),
         ("x", json!("*"), "jwks.keys[1].x is not base64url"),
-        ("x", json!("AA"), "not a usable token key: coordinates of different lengths"),
+        ("x", json!("AA"), "not a usable public key: coordinates of different lengths"),
         ("x", json!(null), "jwks.keys[1] must have n and e, or crv, x and y, or x5c"),
         ("issuer", json!("https://login.microsoftonline.com/{tenantid}/v2.0"), "or a parent domain"),
         ("issuer", json!("x".repeat(3000)), "jwks.keys[1].issuer has 3000 bytes; there may be 2048"),

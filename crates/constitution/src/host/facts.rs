@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crypto::{Certificate, SignatureKind, certificates_from_pem, verifies, wrap::check_encryption_key};
+use crypto::{Certificate, CryptoError, ForeignKey, Hash, Scheme, certificates_from_pem, wrap::check_encryption_key};
 use rquickjs::{Function, Module, Value};
 
 use super::{
@@ -44,17 +44,25 @@ pub(super) fn is_encryption_key(pem: &str) -> bool {
 
 /// Whether a signature with SHA-256 verifies, for a scheme under the name that scripts use.
 pub(super) fn is_signature(scheme: &str, key: &str, signature: &[u8], message: &[u8]) -> Result<bool, String> {
-    let kind = match scheme {
-        "RSA-PSS" => SignatureKind::RsaPss,
-        "ECDSA" => SignatureKind::Ecdsa,
-        _ => SignatureKind::EdDsa,
-    };
-    verifies(kind, key, message, signature).map_err(|why| format!("Failed to verify signature: {why}"))
+    let verified = ForeignKey::from_pem(key).and_then(|key| {
+        let scheme = match (scheme, key.as_ecdsa()) {
+            ("RSA-PSS", _) => Scheme::RsaPss(Hash::Sha256),
+            ("ECDSA", Some(key)) => Scheme::EcdsaFixed(key.curve(), Hash::Sha256),
+            ("ECDSA", None) => Scheme::ES256,
+            _ => Scheme::Ed25519,
+        };
+        key.verify(scheme, message, signature)
+    });
+    match verified {
+        Ok(()) => Ok(true),
+        Err(CryptoError::Signature) => Ok(false),
+        Err(why) => Err(format!("Failed to verify signature: {why}")),
+    }
 }
 
 /// Checks that `text` can serve as a constitution, in an interpreter of its own so that it cannot touch this one.
-pub(super) fn check_constitution(text: &str, now_ms: i64, deadline: Instant) -> Result<(), String> {
-    let session = Session::detached(now_ms, deadline);
+pub(super) fn check_constitution(text: &str, now_ms: i64, allowance: Allowance) -> Result<(), String> {
+    let session = Session::detached(now_ms, allowance);
     let interpreter = Interpreter::new(&session, RuntimeLimits::BASE).map_err(|failure| format!("{failure:?}"))?;
     interpreter
         .run(&session, |ctx| {

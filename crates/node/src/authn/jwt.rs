@@ -8,7 +8,7 @@ mod parsed;
 use api::Token;
 use bytes::Bytes;
 use consortium::jwt::{KeyRecord, key_records};
-use crypto::TokenKey;
+use crypto::ForeignKey;
 use http::{HeaderMap, header};
 use ledger::tables;
 pub use parsed::MAX_TOKEN_BYTES;
@@ -55,7 +55,7 @@ pub fn verify(token: &str, keys: &mut dyn FnMut(&str) -> Option<Bytes>, now: i64
 }
 
 fn check_with(record: &KeyRecord, token: &Parsed<'_>, now: i64) -> Result<(), String> {
-    let key = TokenKey::from_spki_der(&record.public_key);
+    let key = ForeignKey::from_spki_der(&record.public_key);
     let verified = key.and_then(|key| key.verify(token.algorithm, token.signed.as_bytes(), &token.signature));
     verified.map_err(|_| "Signature verification failed")?;
     check_times(token, now)?;

@@ -1,6 +1,6 @@
 use api::from_unique_json;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use crypto::TokenAlgorithm;
+use crypto::Scheme;
 use serde_json::{Map, Value};
 
 /// Bytes of a token.
@@ -10,7 +10,7 @@ type Members = Map<String, Value>;
 
 /// A token that is well-formed; nothing of it is verified.
 pub(super) struct Parsed<'a> {
-    pub(super) algorithm: TokenAlgorithm,
+    pub(super) algorithm: Scheme,
     pub(super) kid: String,
     pub(super) iss: String,
     pub(super) tid: Option<String>,
@@ -60,11 +60,11 @@ fn parts(token: &str) -> Option<(&str, &str, &str, &str)> {
     (!payload.contains('.')).then_some((signed, header, payload, signature))
 }
 
-fn read_header(header: &Members) -> Result<(TokenAlgorithm, String), String> {
+fn read_header(header: &Members) -> Result<(Scheme, String), String> {
     let alg = require(header, "alg")?;
     let algorithm = match alg.as_str() {
-        Some("RS256") => TokenAlgorithm::Rs256,
-        Some("ES256") => TokenAlgorithm::Es256,
+        Some("RS256") => Scheme::RS256,
+        Some("ES256") => Scheme::ES256,
         _ => return Err(format!("At #/alg: {alg} is not convertible to JwtCryptoAlgorithm")),
     };
     require(header, "kid")?;
