@@ -67,6 +67,16 @@ pub fn verify(evidence: &Evidence<'_>, cache: &mut ChainCache, trail: &mut Trail
     let (report, claims) = trail.note(Check::HclReport, hcl::parts(evidence.hcl_report, evidence.snp_report))?;
     let snp_evidence = snp::Evidence { report, chain: evidence.chain, endorsed_tcb: None };
     let snp = snp::verify(&snp_evidence, cache, trail)?;
+    conclude(evidence, claims, snp, trail)
+}
+
+/// What rests on the processor's report.
+pub(crate) fn conclude(
+    evidence: &Evidence<'_>,
+    claims: &[u8],
+    snp: snp::Verified,
+    trail: &mut Trail,
+) -> Result<Verified> {
     trail.note(Check::HclPrivilege, hcl::check_privilege(&snp.report))?;
     trail.note(Check::HclBinding, hcl::check_binding(claims, &snp.report))?;
     let runtime_claims = trail.note(Check::HclClaims, RuntimeClaims::parse(claims))?;

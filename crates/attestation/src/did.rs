@@ -128,7 +128,7 @@ fn has_fulcio_issuer(leaf: &X509Certificate<'_>, value: &str) -> Option<bool> {
 
 /// RFC 3986, section 2.1: what is not a letter, a digit, `-`, `.` or `_` must be encoded, so that a name is written in
 /// one way. `None` for anything else, for nothing, and for what is not UTF-8.
-fn percent_decode(text: &str) -> Option<String> {
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

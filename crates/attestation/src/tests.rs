@@ -2,7 +2,13 @@
 //! in these tests only.
 
 mod chain;
+mod documents;
+mod endorsement;
+mod every_check;
 mod forge;
 mod genuine;
+mod machine;
+mod makers;
+mod names;
 mod report;
 mod samples;

@@ -85,7 +85,7 @@ impl Maker {
 
     pub(super) fn make(&self) -> Chip {
         let root = Authority::root(&self.root, self.root_allows);
-        let mut params = authority(&self.intermediate, self.intermediate_usage.clone());
+        let mut params = authority(&self.intermediate, self.intermediate_usage);
         if !self.intermediate_is_authority {
             params.is_ca = IsCa::ExplicitNoCa;
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::samples::{CANNED, bare, base64, bytes, container, json, machine, reports, verify};
+use super::samples::{CANNED, bare, bytes, container, json, machine, reports, verify};
 use crate::{
     Bound, Check, Claims, Document, Platform, Trail, Verifier,
     snp::{Chain, ChipKey, Family},

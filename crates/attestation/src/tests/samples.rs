@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::{Caci, Check, Cvm, Document, Proven, Rejection, Trail, Verifier};
@@ -18,10 +17,6 @@ pub(super) fn bytes(name: &str) -> Vec<u8> {
 
 pub(super) fn json(name: &str) -> Value {
     serde_json::from_slice(&bytes(name)).unwrap()
-}
-
-pub(super) fn base64(value: &Value) -> Vec<u8> {
-    STANDARD.decode(value.as_str().unwrap()).unwrap()
 }
 
 /// `encryption` or `signing`.
