@@ -218,13 +218,25 @@ impl Plan<'_> {
 
     fn write_files(&self, identity: &Identity) -> Result<(), NodeError> {
         let (config, outputs) = (self.config, &self.config.output_files);
-        files::write(&config.command.service_certificate_file, identity.service_certificate.to_pem())?;
-        files::write(&outputs.node_certificate_file, identity.self_signed.to_pem())?;
+        files::write(
+            "command.service_certificate_file",
+            &config.command.service_certificate_file,
+            identity.service_certificate.to_pem(),
+        )?;
+        files::write(
+            "output_files.node_certificate_file",
+            &outputs.node_certificate_file,
+            identity.self_signed.to_pem(),
+        )?;
         if let Some(file) = &outputs.pid_file {
-            files::write(file, std::process::id().to_string())?;
+            files::write("output_files.pid_file", file, std::process::id().to_string())?;
         }
         if let Some(file) = &outputs.node_to_node_address_file {
-            files::write(file, config.network.node_to_node.published.clone())?;
+            files::write(
+                "output_files.node_to_node_address_file",
+                file,
+                config.network.node_to_node.published.clone(),
+            )?;
         }
         Ok(())
     }
@@ -266,7 +278,7 @@ fn make_parent(disk: &dyn Disk, path: &Path) -> Result<(), NodeError> {
         return Ok(());
     }
     make_parent(disk, path)?;
-    std::fs::create_dir(path).map_err(|why| NodeError::File { file: path.to_owned(), why: why.to_string() })?;
+    std::fs::create_dir(path).map_err(|why| files::failed("ledger.directory, node_state.directory", path, why))?;
     Ok(disk.sync_dir(parent(path), "name of a directory above the ledger")?)
 }
 

@@ -10,8 +10,10 @@ pub enum NodeError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A file that the configuration names cannot be used.
-    #[error("{file}: {why}")]
+    #[error("{setting}: {file}: {why}")]
     File {
+        /// The full name of the setting that names it.
+        setting: String,
         /// The file.
         file: PathBuf,
         /// Why.

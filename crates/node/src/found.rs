@@ -43,7 +43,7 @@ pub(crate) fn genesis(
 ) -> Result<WriteSet, NodeError> {
     let input = GenesisInput {
         constitution: constitution(start)?,
-        members: start.members.iter().map(member).collect::<Result<_, _>>()?,
+        members: start.members.iter().enumerate().map(member).collect::<Result<_, _>>()?,
         node: GenesisNode {
             id: node.node_id.clone(),
             info: record::node(config, identity, node, names)?,
@@ -53,7 +53,11 @@ pub(crate) fn genesis(
         configuration: start.service_configuration.clone(),
         service_certificate: identity.service_certificate.to_pem(),
         tx_id,
-        service_data: config.service_data_json_file.as_deref().map(json).transpose()?,
+        service_data: config
+            .service_data_json_file
+            .as_deref()
+            .map(|file| json("service_data_json_file", file))
+            .transpose()?,
         resume: node.resume,
         application: Application {
             name: APPLICATION_NAME.into(),
@@ -70,14 +74,18 @@ pub(crate) fn constitution(start: &Start) -> Result<String, NodeError> {
     if start.constitution_files.is_empty() {
         return Ok(constitution::DEFAULT_CONSTITUTION.to_owned());
     }
-    start.constitution_files.iter().map(|file| text(file)).collect()
+    let setting = |index| format!("command.start.constitution_files[{index}]");
+    start.constitution_files.iter().enumerate().map(|(index, file)| text(&setting(index), file)).collect()
 }
 
-fn member(member: &Member) -> Result<GenesisMember, NodeError> {
+fn member((index, member): (usize, &Member)) -> Result<GenesisMember, NodeError> {
+    let setting = |name| format!("command.start.members[{index}].{name}");
+    let key = |file| text(&setting("encryption_public_key_file"), file);
+    let data = |file| json(&setting("data_json_file"), file);
     Ok(GenesisMember {
-        certificate: text(&member.certificate_file)?,
-        encryption_public_key: member.encryption_public_key_file.as_deref().map(text).transpose()?,
-        data: member.data_json_file.as_deref().map(json).transpose()?,
+        certificate: text(&setting("certificate_file"), &member.certificate_file)?,
+        encryption_public_key: member.encryption_public_key_file.as_deref().map(key).transpose()?,
+        data: member.data_json_file.as_deref().map(data).transpose()?,
         recovery_role: member.recovery_role,
     })
 }

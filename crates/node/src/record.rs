@@ -36,7 +36,7 @@ pub(crate) fn node(
         "status": "Trusted",
     });
     if let (Some(file), Some(members)) = (&config.node_data_json_file, record.as_object_mut()) {
-        members.insert("node_data".into(), files::json(file)?);
+        members.insert("node_data".into(), files::json("node_data_json_file", file)?);
     }
     Ok(record)
 }

@@ -224,7 +224,7 @@ fn write_addresses(config: &Config) -> Result<(), NodeError> {
     let Some(file) = &config.output_files.rpc_addresses_file else { return Ok(()) };
     let interfaces = config.network.rpc_interfaces.iter();
     let addresses: BTreeMap<_, _> = interfaces.map(|one| (&one.name, &one.address.bind)).collect();
-    files::write(file, serde_json::json!(addresses).to_string())
+    files::write("output_files.rpc_addresses_file", file, serde_json::json!(addresses).to_string())
 }
 
 #[cfg(test)]

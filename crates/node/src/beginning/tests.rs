@@ -116,7 +116,9 @@ async fn a_configuration_that_founds_nothing_leaves_nothing() {
         let (section, name) = setting.rsplit_once('/').unwrap();
         place.config.pointer_mut(section).unwrap()[name] = Value::Null;
         *place.config.pointer_mut(setting).unwrap() = value;
-        place.refused().await;
+        let why = place.refused().await;
+        let full = setting.trim_start_matches('/').replace("members/0", "members[0]").replace('/', ".");
+        assert!(setting.ends_with("threshold") || why.starts_with(&full), "{full} is not named: {why}");
         assert!(!place.path("data").exists() && !place.path("chunks").exists(), "{setting}");
         place.config.clone_from(&good);
     }

@@ -117,8 +117,16 @@ impl Keeper {
     fn write_files(&mut self, shown: Shown) -> Result<(), NodeError> {
         let written = self.memory.written.get_or_insert_with(|| Shown::of(&self.identity));
         if *written != shown {
-            files::replace(&self.config.command.service_certificate_file, shown.service.to_pem())?;
-            files::replace(&self.config.output_files.node_certificate_file, shown.own.to_pem())?;
+            files::replace(
+                "command.service_certificate_file",
+                &self.config.command.service_certificate_file,
+                shown.service.to_pem(),
+            )?;
+            files::replace(
+                "output_files.node_certificate_file",
+                &self.config.output_files.node_certificate_file,
+                shown.own.to_pem(),
+            )?;
             *written = shown;
         }
         Ok(())
