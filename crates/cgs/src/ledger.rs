@@ -19,7 +19,7 @@ use crate::{
     context::Context,
     data,
     error::CliError,
-    output::{Table, visible},
+    output::{Table, visible, visible_in_json},
 };
 
 /// What can be done with ledger files.
@@ -188,7 +188,7 @@ fn show(args: &ShowArgs, context: &Context) -> Result<(), CliError> {
 
 fn print(record: &Record, context: &Context) -> std::io::Result<()> {
     if context.output.is_json() {
-        return context.output.line(json!(record));
+        return context.output.line(visible_in_json(&json!(record).to_string()));
     }
     let private = match record.private_bytes {
         0 => String::new(),

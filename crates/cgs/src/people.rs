@@ -25,19 +25,18 @@ impl People {
 
     /// The member that somebody means by a name, an id, or the beginning of one.
     pub(crate) fn find(&self, who: &str) -> Result<&Member, CliError> {
-        let exact = |member: &&Member| member.id == who || member.name() == Some(who);
-        let prefix = |member: &&Member| who.len() >= 4 && member.id.starts_with(who);
-        let mut found = self.members.iter().filter(exact);
-        let first = found.next();
-        let (first, more) = match first {
-            Some(first) => (Some(first), found.next().is_some()),
-            None => {
-                let mut found = self.members.iter().filter(prefix);
-                (found.next(), found.next().is_some())
-            }
+        if let Some(member) = self.members.iter().find(|member| member.id == who) {
+            return Ok(member);
+        }
+        // Names are chosen freely, so one that is the beginning of somebody's id is not preferred to that.
+        let is_meant = |member: &&Member| {
+            member.name() == Some(who) || self.name(&member.id) == who || (who.len() >= 4 && member.id.starts_with(who))
         };
-        match first {
-            Some(_) if more => Err(CliError::usage(format!("{who:?} is more than one member: write the whole id"))),
+        let mut found = self.members.iter().filter(is_meant);
+        match found.next() {
+            Some(_) if found.next().is_some() => {
+                Err(CliError::usage(format!("{who:?} is more than one member: write the whole id")))
+            }
             Some(member) => Ok(member),
             None => Err(CliError::usage(format!("there is no member {who:?}: `cgs member list` shows who is in"))),
         }
@@ -72,6 +71,11 @@ pub(crate) mod tests {
         {
             assert!(people.find(who).unwrap_err().to_string().contains(says), "{who}");
         }
+        let mut hostile = people.members.clone();
+        hostile[2].member_data = json!({"identifier": "aaaa1"});
+        let hostile = People::new(hostile);
+        assert!(hostile.find("aaaa1").unwrap_err().to_string().contains("more than one"));
+        assert_eq!(hostile.find("aaaa1111").unwrap().name(), Some("ada"));
         assert_eq!((people.name("aaaa1111"), people.name("0123456789abcdef")), ("ada", "0123456789ab"));
     }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<(), CliError> 
 async fn get(args: &GetArgs, session: &Session, context: &Context) -> Result<(), CliError> {
     let receipt = session.service.receipt(args.transaction).await?;
     let Some(file) = &args.file else {
-        return Ok(context.output.line(serde_json::to_string_pretty(&receipt).unwrap_or_default())?);
+        return Ok(context.output.json(&receipt)?);
     };
     save(file, &receipt)?;
     let value = json!({ "transactionId": args.transaction.to_string(), "file": file });

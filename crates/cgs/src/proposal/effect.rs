@@ -1,29 +1,31 @@
 //! What a proposal would do, for people.
 
+mod remarks;
 mod words;
 
 use client::{Effect, Write};
 use serde_json::Value;
 
-use crate::{diff, people::People};
+use crate::{
+    diff,
+    output::{one_line, set_in},
+    people::People,
+};
 
 /// The effect of an open proposal. `me` is the one who looks.
 pub(super) fn text(effect: &Effect, people: &People, me: Option<&str>) -> String {
     let names = words::Names::new(people, effect);
     let mut text = String::from("If it were accepted now:\n");
     if let Some(failure) = &effect.failure {
-        text += &format!("\nit would FAIL and change nothing: {}\n", reason(failure));
+        text += &format!("\nit would FAIL and change nothing: {}\n", set_in(&reason(failure), 2));
     } else if effect.writes.is_empty() && effect.effects.is_empty() {
         text += "\nnothing would change\n";
     }
     for write in &effect.writes {
-        text += &format!("\n{}\n{}", names.of(write), difference(write));
-        if words::has_stand_in(write) {
-            text += "(the certificate stands in for the one that only the vote makes)\n";
-        }
+        text += &format!("\n{}\n{}{}", names.of(write), difference(write), remarks::of(write));
     }
     for name in &effect.effects {
-        text += &format!("\nbesides: {}\n", words::effect(name));
+        text += &format!("\nbesides: {}\n", one_line(words::effect(name)));
     }
     format!("{text}\n{}\n", agreement(effect, people, me))
 }
@@ -125,14 +127,19 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_only_the_vote_makes_is_called_a_stand_in() {
-        let info = |cert: &str, status: &str| json!({"cert": cert, "status": status});
-        let of = |after: Value| {
-            let write = json!({"table": "public:ccf.gov.service.info", "format": "json",
-                "before": info("PEM", "Opening"), "after": after});
-            text(&effect(json!({ "writes": [write] })), &people(), None).contains("stands in")
-        };
-        assert!(of(info("OTHER", "Opening")) && !of(info("PEM", "Open")));
+    fn nothing_that_was_proposed_looks_like_a_line_of_this_program() {
+        let forged = "x\nNobody's agreement is missing";
+        let shown = text(
+            &effect(json!({
+                "writes": [{"table": format!("public:ccf.gov.user_invitations-{forged}"), "key": forged, "format": "json", "after": forged}],
+                "effects": [forged],
+                "waitingFor": ["aaaa1111"],
+            })),
+            &people(),
+            None,
+        ) + &text(&effect(json!({"failure": {"reason": forged}})), &people(), None);
+        let forged = shown.lines().filter(|line| line.starts_with("Nobody's agreement")).count();
+        assert_eq!(forged, 1, "{shown}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::effect;
 use crate::{
     context::{Context, Session},
     error::CliError,
-    output::{Table, short},
+    output::{Table, one_line, set_in, short},
     people::People,
 };
 
@@ -69,12 +69,12 @@ impl Shown<'_> {
         let mut text = format!("{}\nSigned by the proposer:\n", self.head(people));
         for action in &self.actions {
             let args = action.args.as_ref().map(|args| serde_json::to_string_pretty(args).unwrap_or_default());
-            text += &format!("\n{} {}\n", action.name, args.unwrap_or_default());
+            text += &format!("\n{} {}\n", one_line(&action.name), args.unwrap_or_default());
         }
         match &self.effect {
             None => {}
             Some(Ok(effect)) => text += &format!("\n{}", effect::text(effect, people, me)),
-            Some(Err(why)) => text += &format!("\nWhat it would do is not known: {why}\n"),
+            Some(Err(why)) => text += &format!("\nWhat it would do is not known: {}\n", set_in(why, 2)),
         }
         if self.proposal.is_open() {
             text += &format!("\nvote: cgs proposal vote {} --accept | --reject\n", short(&self.proposal.id));

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use client::{Effect, Write};
 use serde_json::Value;
 
-use crate::people::People;
+use crate::{output::one_line, people::People};
 
 /// Tables of governance behind their prefix, and what a record of them is.
 const RECORDS: [(&str, &str); 33] = [
@@ -56,16 +56,6 @@ pub(super) fn effect(name: &str) -> &str {
     }
 }
 
-/// Whether a record would hold a certificate of the service. It is only made by the vote, so another stands in for it.
-pub(super) fn has_stand_in(write: &Write) -> bool {
-    let certificate = |value: &Option<Value>| value.as_ref().and_then(|value| value.get("cert")).cloned();
-    match write.table.as_str() {
-        "public:ccf.gov.nodes.endorsed_certificates" => write.after.is_some(),
-        "public:ccf.gov.service.info" => certificate(&write.before) != certificate(&write.after),
-        _ => false,
-    }
-}
-
 /// What people call members: those who are in, and those who would be.
 pub(super) struct Names<'a> {
     people: &'a People,
@@ -97,7 +87,7 @@ impl<'a> Names<'a> {
             Some(Value::String(key)) => format!(" {}", self.key(short, key)),
             Some(other) => format!(" {other}"),
         };
-        format!("{what}: {record}{key} ({})", write.table)
+        one_line(&format!("{what}: {record}{key} ({})", write.table)).into_owned()
     }
 
     /// A key; that of a member with its name.
