@@ -11,10 +11,11 @@ pub(crate) struct Suite {
 }
 
 /// All of them, in the order in which they run: the quickest to fail first.
-pub(crate) const SUITES: [Suite; 12] = [
+pub(crate) const SUITES: [Suite; 13] = [
     Suite { name: "conformance", about: "what the reference answered, against a fresh node", threads: "1" },
     Suite { name: "interop", about: "CCF's Python package, curl and openssl as clients", threads: "2" },
     Suite { name: "decisions", about: "decisions on compatibility, seen from outside", threads: "2" },
+    Suite { name: "membership", about: "connections and proposals when members go and come", threads: "2" },
     Suite { name: "admin", about: "what an operator reads, and certificates that change", threads: "2" },
     Suite { name: "jwt", about: "issuers of tokens, and tokens", threads: "2" },
     Suite { name: "cli", about: "the command line, typed as a member would", threads: "1" },

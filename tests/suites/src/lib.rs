@@ -11,6 +11,7 @@ mod dice;
 mod member;
 mod node;
 pub mod secrets;
+mod session;
 mod settings;
 mod tools;
 
@@ -19,6 +20,7 @@ pub use consortium::{Consortium, action};
 pub use dice::Dice;
 pub use member::{KeyFolder, Member};
 pub use node::Node;
+pub use session::{Protocol, Session};
 pub use settings::Settings;
 pub use tools::{Finished, PROGRAM_LIMIT, cgs, cgs_binary, copy_directory, evidence, python, repository, run, scratch};
 
