@@ -1,17 +1,19 @@
 //! `cgs ledger`, offline
 
+mod progress;
+
 use std::{
-    io::IsTerminal,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use ::ledger::{
-    chunk::Selection,
-    files::{chunks, open},
+    chunk::{ChunkName, Selection},
+    files,
     show::{Filter, Record, show_directory},
-    verify::{Options, Report, verify_chunks},
+    verify::{Options, Report, Voucher, verify_directories},
 };
+use progress::Line;
 use regex::Regex;
 use serde_json::json;
 
@@ -31,9 +33,10 @@ pub(crate) enum Verb {
 
 /// Verify all transactions of a ledger, from its files alone
 ///
-/// Structure, order, every signature, and that nothing was changed, left out or added since
-/// it was signed. A fault is told by file and seqno. Without --service-cert any ledger
-/// verifies that is consistent in itself.
+/// Structure, order, every signature, the chain of service identities, and that nothing was
+/// changed, left out or added since it was signed; snapshots too, those in the directory and
+/// those in other ones. A fault is told by file and seqno. Without --service-cert any ledger
+/// verifies that is consistent in itself. Ledgers of CCF verify as well.
 ///
 ///   cgs ledger verify my-service/ledger --service-cert service_cert.pem
 #[derive(Debug, clap::Args)]
@@ -44,9 +47,15 @@ pub(crate) struct VerifyArgs {
     /// The service that must be the one at the end of the ledger, PEM
     #[arg(long, value_name = "PEM")]
     service_cert: Option<PathBuf>,
+    /// Another directory with snapshots of this ledger; may be said several times
+    #[arg(long, value_name = "DIR")]
+    snapshots: Vec<PathBuf>,
     /// Only files that do not change any more
     #[arg(long)]
     committed_only: bool,
+    /// Also the files of a recovery that is not finished
+    #[arg(long)]
+    recovery: bool,
     /// Refuse a last file that ends inside a transaction (the ledger of a node that runs or was killed)
     #[arg(long)]
     strict: bool,
@@ -93,13 +102,23 @@ pub(crate) fn run(verb: &Verb, context: &Context) -> Result<(), CliError> {
 fn verify(args: &VerifyArgs, context: &Context) -> Result<(), CliError> {
     let service = args.service_cert.as_deref().map(data::certificate).transpose()?;
     let options = Options {
-        selection: Selection { committed_only: args.committed_only, recovery: false },
+        selection: Selection { committed_only: args.committed_only, recovery: args.recovery },
         service: service.as_ref(),
         secrets: None,
         incomplete_tail: !args.strict,
     };
-    let report = verify_with_progress(&args.dir, options)?;
+    let others: Vec<&Path> = args.snapshots.iter().map(PathBuf::as_path).collect();
+    let mut line = Line::for_directory(&args.dir);
+    let report = verify_directories(&args.dir, &others, options, &mut |progress| line.show(progress));
+    line.end();
+    let report = report?;
     context.output.show(&value(&report), || text(&report))?;
+    let left_out = left_out(&args.dir, options.selection)?;
+    if left_out > 0 {
+        context
+            .output
+            .remark(format!("warning: {left_out} files of an unfinished recovery were left out; see --recovery"));
+    }
     if service.is_none() {
         context
             .output
@@ -108,26 +127,11 @@ fn verify(args: &VerifyArgs, context: &Context) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Tells on a terminal which file is being read: a large ledger takes minutes.
-fn verify_with_progress(directory: &Path, options: Options<'_>) -> Result<Report, CliError> {
-    let names = chunks(directory, options.selection)?;
-    let watched = std::io::stderr().is_terminal() && names.len() > 1;
-    let mut number = 0;
-    let report = verify_chunks(
-        &names,
-        |name| {
-            number += 1;
-            if watched {
-                eprint!("\rfile {number} of {}: {name:30}", names.len());
-            }
-            open(directory, name)
-        },
-        options,
-    );
-    if watched {
-        eprintln!();
-    }
-    Ok(report?)
+/// How many files of a recovery were not asked for.
+fn left_out(directory: &Path, selection: Selection) -> Result<usize, CliError> {
+    let names = if selection.recovery { Vec::new() } else { files::names(directory)? };
+    let chunks = names.iter().filter_map(|name| name.parse::<ChunkName>().ok());
+    Ok(chunks.filter(|name| name.recovery && !name.ignored).count())
 }
 
 fn value(report: &Report) -> serde_json::Value {
@@ -135,6 +139,10 @@ fn value(report: &Report) -> serde_json::Value {
     let services = report.services.iter().map(
         |seen| json!({ "since": seen.since.to_string(), "status": seen.status, "certificate": seen.certificate.id() }),
     );
+    let snapshots = report
+        .snapshots
+        .iter()
+        .map(|seen| json!({ "file": seen.name.to_string(), "seqno": seen.name.seqno, "by": by(seen.voucher) }));
     json!({
         "verified": id(report.verified),
         "first": id(report.first),
@@ -142,11 +150,22 @@ fn value(report: &Report) -> serde_json::Value {
         "files": report.chunks,
         "signatures": report.signatures,
         "coseSignatures": report.cose_signatures,
+        "endorsements": report.endorsements,
         "privateTransactions": report.private,
         "unverifiedTail": report.unverified_tail(),
         "incompleteTailBytes": report.incomplete_tail,
         "services": services.collect::<Vec<_>>(),
+        "snapshots": snapshots.collect::<Vec<_>>(),
     })
+}
+
+/// What vouches for a snapshot, in one word.
+fn by(voucher: Voucher) -> Option<&'static str> {
+    match voucher {
+        Voucher::Ledger => Some("ledger"),
+        Voucher::Receipt => Some("receipt"),
+        Voucher::Nothing => None,
+    }
 }
 
 fn text(report: &Report) -> String {
@@ -159,8 +178,16 @@ fn text(report: &Report) -> String {
     for seen in &report.services {
         table.pair("service", format!("{} {} from {} on", seen.certificate.id(), seen.status, seen.since));
     }
+    for seen in &report.snapshots {
+        let name = seen.name;
+        match by(seen.voucher) {
+            Some(by) => table.pair("snapshot", format!("{name} verified by the {by}")),
+            None => table.pair("WARNING", format!("{name} is covered by no signature yet")),
+        }
+    }
     if report.unverified_tail() > 0 {
-        table.pair("WARNING", format!("{} transactions behind the last signature", report.unverified_tail()));
+        let text = "transactions behind the last signature are not covered by one";
+        table.pair("WARNING", format!("{} {text}", report.unverified_tail()));
     }
     if report.incomplete_tail > 0 {
         let text = "bytes of an unfinished transaction at the end: the node runs, or was killed";

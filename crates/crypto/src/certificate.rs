@@ -2,6 +2,13 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{CryptoError, ForeignKey, PublicKey, Result, Scheme, foreign, sha256};
 
+/// Bytes of a certificate, DER. TLS takes none that is larger either.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
+/// Certificates in one PEM text: what operating systems bring along is about 150.
+pub const MAX_CERTIFICATES: usize = 256;
+/// Bytes of a PEM text with certificates.
+pub const MAX_PEM_BYTES: usize = 512 << 10;
+
 /// PEM with LF line ends and a newline at the end, as OpenSSL writes it.
 pub(crate) fn encode_pem(block: &pem::Pem) -> String {
     pem::encode_config(block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
@@ -21,8 +28,10 @@ impl Certificate {
     /// A certificate from DER.
     ///
     /// # Errors
-    /// [`CryptoError::Certificate`] if it cannot be parsed or something follows it.
+    /// [`CryptoError::Certificate`] if it cannot be parsed, something follows it, or it is longer than
+    /// [`MAX_CERTIFICATE_BYTES`].
     pub fn from_der(der: &[u8]) -> Result<Self> {
+        check_size("a certificate", der.len(), MAX_CERTIFICATE_BYTES)?;
         let parsed = parse(der)?;
         Ok(Self {
             der: der.to_vec(),
@@ -126,12 +135,24 @@ impl Certificate {
     /// [`CryptoError::Signature`], or [`CryptoError::Certificate`] for an algorithm that is neither RSA nor ECDSA.
     pub fn verify_foreign(&self, issuer: &Self) -> Result<()> {
         let parsed = parse(&self.der)?;
-        if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+        let twice = parsed.tbs_certificate.as_ref();
+        let outer = outer_algorithm(&self.der, twice.len()).unwrap_or_default();
+        let same = !outer.is_empty() && twice.windows(outer.len()).any(|inner| inner == outer);
+        if !same || parsed.signature_algorithm != parsed.tbs_certificate.signature {
             return Err(CryptoError::Certificate("two signature algorithms".into()));
         }
         let scheme = foreign::scheme_of(&parsed.signature_algorithm)?;
         issuer.foreign_key()?.verify(scheme, parsed.tbs_certificate.as_ref(), &parsed.signature_value.data)
     }
+}
+
+/// The algorithm in front of the signature, which stands in the signed part too. The parser is not strict about its tags, and
+/// no signature covers it here.
+fn outer_algorithm(der: &[u8], signed: usize) -> Option<&[u8]> {
+    let length = *der.get(1)?;
+    let header = if length < 0x80 { 2 } else { 2 + usize::from(length & 0x7f) };
+    let rest = der.get(header + signed..)?;
+    rest.get(..2 + usize::from(*rest.get(1)?))
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>> {
@@ -142,15 +163,29 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>> {
 /// All certificates of a PEM text, which may hold other blocks too.
 ///
 /// # Errors
-/// [`CryptoError::Certificate`] if the text is not PEM or one of the certificates cannot be parsed.
+/// [`CryptoError::Certificate`] if the text is not PEM or one of the certificates cannot be parsed, or beyond
+/// [`MAX_PEM_BYTES`] and [`MAX_CERTIFICATES`].
 pub fn certificates_from_pem(text: &str) -> Result<Vec<Certificate>> {
+    check_size("a text with certificates", text.len(), MAX_PEM_BYTES)?;
     let blocks = pem::parse_many(text).map_err(|why| CryptoError::Certificate(why.to_string()))?;
-    let certificates = blocks.iter().filter(|block| block.tag() == "CERTIFICATE");
-    certificates.map(|block| Certificate::from_der(block.contents())).collect()
+    let certificates: Vec<_> = blocks.iter().filter(|block| block.tag() == "CERTIFICATE").collect();
+    if certificates.len() > MAX_CERTIFICATES {
+        let why = format!("there are {} certificates; there may be {MAX_CERTIFICATES}", certificates.len());
+        return Err(CryptoError::Certificate(why));
+    }
+    certificates.into_iter().map(|block| Certificate::from_der(block.contents())).collect()
+}
+
+fn check_size(what: &str, bytes: usize, most: usize) -> Result<()> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(CryptoError::Certificate(format!("{what} has {bytes} bytes; there may be {most}")))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{Curve, SigningKey, issue};
 
     #[test]
@@ -161,5 +196,17 @@ mod tests {
             (made.not_after() - made.ends_soon_from()) / 3600
         };
         assert_eq!([near(365), near(90), near(30), near(1)], [30 * 24, 30 * 24 - 1, 10 * 24 - 1, 7]);
+    }
+
+    #[test]
+    fn certificates_and_bundles_have_limits() {
+        let refused = |text: &str| certificates_from_pem(text).unwrap_err().to_string();
+        let key = SigningKey::generate(Curve::P256).unwrap();
+        let one = issue::self_signed(&key, "CN=x", &[], issue::Validity { from: 0, days: 1 }).unwrap().to_pem();
+        assert_eq!(certificates_from_pem(&one.repeat(MAX_CERTIFICATES)).unwrap().len(), MAX_CERTIFICATES);
+        assert!(refused(&one.repeat(MAX_CERTIFICATES + 1)).contains("257 certificates; there may be 256"));
+        assert!(refused(&" ".repeat(MAX_PEM_BYTES + 1)).contains("has 524289 bytes; there may be 524288"));
+        let large = encode_pem(&pem::Pem::new("CERTIFICATE", vec![0x30; MAX_CERTIFICATE_BYTES + 1]));
+        assert!(refused(&large).contains("a certificate has 65537 bytes; there may be 65536"));
     }
 }

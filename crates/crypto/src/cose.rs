@@ -33,6 +33,13 @@ impl Sign1 {
         Ok(Self { inner })
     }
 
+    /// Whether `bytes` are this message in the one form in which this crate and CCF write it. (CBOR knows several for the
+    /// parts that the signature does not cover.)
+    #[must_use]
+    pub fn is_encoded_as(&self, bytes: &[u8]) -> bool {
+        encode(self.inner.clone()).is_ok_and(|encoded| encoded == bytes)
+    }
+
     /// The algorithm of the protected header, if it is one of the IANA registry.
     #[must_use]
     pub fn algorithm(&self) -> Option<i64> {

@@ -32,6 +32,35 @@ pub fn sha256_parts(parts: &[&[u8]]) -> Digest {
     to_array(context.finish().as_ref())
 }
 
+/// SHA-256 of bytes that come piece by piece.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hasher(..)")
+    }
+}
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces in a row.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        to_array(self.0.finish().as_ref())
+    }
+}
+
 /// HMAC-SHA256 (RFC 2104).
 #[must_use]
 pub fn hmac_sha256(key: &[u8], data: &[u8]) -> Digest {
@@ -62,6 +91,9 @@ mod tests {
             hex::encode(sha256_parts(&[b"a", b"bc"])),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+        let mut hasher = Hasher::default();
+        [b"a".as_slice(), b"", b"bc"].iter().for_each(|piece| hasher.update(piece));
+        assert_eq!(hasher.finish(), sha256(b"abc"));
         // RFC 4231, test case 2.
         assert_eq!(
             hex::encode(hmac_sha256(b"Jefe", b"what do ya want for nothing?")),

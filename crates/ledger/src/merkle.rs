@@ -120,6 +120,22 @@ impl Tree {
         Ok(())
     }
 
+    /// Forgets the single leaves below `before`; of them only what the root needs is kept, as in a tree that was read
+    /// from a signature transaction. Does nothing where `before` is not a later leaf of the tree.
+    pub fn forget(&mut self, before: u64) {
+        if before <= self.first || before >= self.size {
+            return;
+        }
+        for (k, level) in (0u32..).zip(&mut self.levels) {
+            let (at, is_peak) = (before >> k, before >> k & 1);
+            let surplus = usize::try_from((at - is_peak).saturating_sub(level.first)).unwrap_or(usize::MAX);
+            let surplus = surplus.min(level.nodes.len());
+            level.nodes.drain(..surplus);
+            level.first += surplus as u64;
+        }
+        self.first = before;
+    }
+
     /// The root over all leaves.
     #[must_use]
     pub fn root(&self) -> Digest {
@@ -263,6 +279,28 @@ mod tests {
             let proof = tree.proof(index, size).unwrap();
             prop_assert_eq!(fold(leaves[index as usize], &proof), root);
             prop_assert!(fold(sha256(b"another leaf"), &proof) != root);
+        }
+
+        #[test]
+        fn a_tree_that_forgot_is_the_one_that_was_read(n in 2u64..600, cuts in proptest::collection::vec(any::<u64>(), 1..4)) {
+            let full = tree(&leaves(n));
+            let mut cuts: Vec<u64> = cuts.into_iter().map(|cut| cut % n).collect();
+            cuts.sort_unstable();
+            let mut forgetful = tree(&leaves(n));
+            for cut in cuts {
+                forgetful.forget(cut);
+                let read = Tree::parse(&full.serialise(cut, n).unwrap()).unwrap();
+                prop_assert_eq!(forgetful.serialise(cut, n).unwrap(), read.serialise(cut, n).unwrap());
+                prop_assert_eq!(forgetful.root(), full.root());
+                prop_assert_eq!(forgetful.proof(cut, n).unwrap(), full.proof(cut, n).unwrap());
+                prop_assert!(cut == 0 || forgetful.leaf(cut - 1).is_none());
+                let mut longer = (forgetful.clone(), full.clone());
+                for leaf in [[7; 32], [8; 32], [9; 32]] {
+                    longer.0.append(leaf);
+                    longer.1.append(leaf);
+                    prop_assert_eq!(longer.0.root(), longer.1.root());
+                }
+            }
         }
 
         #[test]

@@ -141,6 +141,22 @@ impl Receipt {
         })
     }
 
+    /// The transaction that the receipt is for; `None` for that of a signature transaction.
+    ///
+    /// # Errors
+    /// A malformed field.
+    pub(crate) fn tx_id(&self) -> Result<Option<TxId>, LedgerError> {
+        Ok(self.leaf()?.1)
+    }
+
+    /// The root that leaf and proof lead to.
+    ///
+    /// # Errors
+    /// A malformed field.
+    pub(crate) fn root(&self) -> Result<Digest, LedgerError> {
+        Ok(fold(self.leaf()?.0, &self.steps()?))
+    }
+
     fn steps(&self) -> Result<Vec<Step>, LedgerError> {
         let step = |step: &ProofStep| match step {
             ProofStep::Left(hex) => digest("proof", hex).map(Step::Left),

@@ -165,6 +165,9 @@ pub fn cose_bytes(json: &[u8]) -> Result<Vec<u8>, LedgerError> {
 pub fn verify_cose(cose: &[u8], service: &Certificate, root: &Digest, tx_id: TxId) -> Result<(), LedgerError> {
     let key = service.public_key()?;
     let message = cose::Sign1::from_bytes(cose)?;
+    if !message.is_encoded_as(cose) {
+        return Err(LedgerError::malformed("COSE signature", "it is not in the form that CCF writes"));
+    }
     let kid = String::from_utf8_lossy(message.kid().unwrap_or_default()).into_owned();
     if kid != key.id() {
         return Err(LedgerError::differs("kid of the COSE signature", key.id(), kid));

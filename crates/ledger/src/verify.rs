@@ -1,10 +1,15 @@
 //! Verification of a whole ledger, offline: structure of the files, order of the transactions, every signature, and
 //! that nothing was changed, left out or added since it was signed.
 
+mod check;
+mod handover;
 mod network;
+mod snapshot;
 mod validator;
+mod walk;
 
 pub use network::ServiceSeen;
+pub use snapshot::{Snapshot, SnapshotName, SnapshotSeen, Voucher};
 pub use validator::Validator;
 
 use std::{
@@ -18,12 +23,11 @@ use kv::TxId;
 
 use crate::{
     LedgerError,
-    chunk::{ChunkName, ChunkReader, Positioned, Selection},
-    entry::{self, FLAG_CHUNK_AFTER, FLAG_CHUNK_BEFORE},
+    chunk::{ChunkName, ChunkReader, Selection},
     files,
     secrets::LedgerSecrets,
-    tables,
 };
+use walk::Walk;
 
 /// What is verified, and against what.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,6 +62,10 @@ pub struct Report {
     pub private: u64,
     /// Each certificate and status of the service, in the order of the ledger.
     pub services: Vec<ServiceSeen>,
+    /// Number of links in the chain of service identities.
+    pub endorsements: u64,
+    /// The snapshots beside the ledger.
+    pub snapshots: Vec<SnapshotSeen>,
     /// Bytes of an unfinished entry at the end ([`Options::incomplete_tail`]).
     pub incomplete_tail: u64,
 }
@@ -100,14 +108,48 @@ impl fmt::Display for VerifyError {
     }
 }
 
-/// Verifies the ledger in a directory.
+/// How far verification is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The chunk that is being read.
+    pub file: ChunkName,
+    /// The last transaction that was checked.
+    pub seqno: u64,
+    /// Bytes of all transactions that were checked.
+    pub bytes: u64,
+}
+
+/// Verifies the ledger in a directory, and the snapshots in there.
 ///
 /// # Errors
 /// The first fault, with file and seqno.
 pub fn verify_directory(directory: &Path, options: Options<'_>) -> Result<Report, VerifyError> {
-    let fault = |source| VerifyError { file: directory.display().to_string(), seqno: None, source };
-    let names = files::chunks(directory, options.selection).map_err(fault)?;
-    verify_chunks(&names, |name| files::open(directory, name), options)
+    verify_directories(directory, &[], options, &mut |_| {})
+}
+
+/// Verifies the ledger in a directory, and the snapshots in there and in other directories.
+///
+/// # Errors
+/// The first fault, with file and seqno.
+pub fn verify_directories(
+    directory: &Path,
+    snapshots: &[&Path],
+    options: Options<'_>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, VerifyError> {
+    let names = files::chunks(directory, options.selection).map_err(|source| fault(directory, source))?;
+    let mut read = Vec::new();
+    for directory in [directory].iter().chain(snapshots) {
+        for name in files::snapshots(directory).map_err(|source| fault(directory, source))? {
+            let snapshot = files::read_snapshot(directory, name);
+            read.push(snapshot.map_err(|source| VerifyError::new(name, Some(name.seqno), source))?);
+        }
+    }
+    verify_chunks(&names, |name| files::open(directory, name), read, options, progress)
+}
+
+fn fault(directory: &Path, source: LedgerError) -> VerifyError {
+    VerifyError::new(directory.display(), None, source)
 }
 
 /// Verifies a ledger whose chunks are opened by `open`; `names` come from [`sequence`](crate::chunk::sequence).
@@ -117,103 +159,15 @@ pub fn verify_directory(directory: &Path, options: Options<'_>) -> Result<Report
 pub fn verify_chunks<R: Read + Seek>(
     names: &[ChunkName],
     mut open: impl FnMut(ChunkName) -> Result<ChunkReader<R>, LedgerError>,
+    snapshots: Vec<Snapshot>,
     options: Options<'_>,
+    progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, VerifyError> {
-    let mut walk = Walk { validator: Validator::new(options), names, options };
+    let mut walk = Walk::new(names, snapshots, options, progress);
     walk.check_start()?;
     for name in names {
         let reader = open(*name).map_err(|source| walk.fault(*name, None, source))?;
         walk.chunk(reader)?;
     }
-    let last = names.last().map_or_else(|| ChunkName::open(1), |name| *name);
-    walk.validator
-        .finish()
-        .map_err(|source| walk.fault(last, None, source))
-        .map(|report| Report { chunks: names.len(), ..report })
-}
-
-struct Walk<'a, 'b> {
-    validator: Validator<'a>,
-    names: &'b [ChunkName],
-    options: Options<'a>,
-}
-
-impl Walk<'_, '_> {
-    fn check_start(&self) -> Result<(), VerifyError> {
-        let differs = |got: String| LedgerError::differs("first chunk", "ledger_1…", got);
-        match self.names.first() {
-            Some(name) if name.start == 1 => Ok(()),
-            Some(name) => Err(self.fault(*name, None, differs(name.to_string()))),
-            None => Err(VerifyError { file: "ledger".into(), seqno: None, source: differs("nothing".into()) }),
-        }
-    }
-
-    fn chunk<R: Read + Seek>(&mut self, mut reader: ChunkReader<R>) -> Result<(), VerifyError> {
-        let name = reader.name();
-        let mut seqno = name.start;
-        let mut last = Last::default();
-        loop {
-            let at = Some(seqno);
-            let entry = match reader.next_entry() {
-                Ok(Some(entry)) => entry,
-                Ok(None) => break,
-                Err(LedgerError::IncompleteTail { bytes, .. }) if self.options.incomplete_tail => {
-                    self.validator.note_incomplete_tail(bytes);
-                    break;
-                }
-                Err(source) => return Err(self.fault(name, at, source)),
-            };
-            last = self.entry(name, &entry, last).map_err(|source| self.fault(name, at, source))?;
-            seqno += 1;
-        }
-        let fault = |source| self.fault(name, Some(seqno - 1), source);
-        if name.end.is_some() || reader.is_complete() {
-            last.check_end(name).map_err(fault)?;
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, name: ChunkName, positioned: &Positioned, last: Last) -> Result<Last, LedgerError> {
-        let entry = entry::decode(&positioned.bytes)?;
-        if last.flags & FLAG_CHUNK_AFTER != 0 {
-            return Err(LedgerError::differs(
-                "place of the entry",
-                "in the next chunk (flag of the entry before)",
-                name,
-            ));
-        }
-        if entry.header.flags & FLAG_CHUNK_BEFORE != 0 && positioned.seqno != name.start {
-            return Err(LedgerError::differs("place of the entry", "the start of a chunk (its flag)", name));
-        }
-        if entry.tx_id.seqno != positioned.seqno {
-            return Err(LedgerError::differs("seqno of the entry", positioned.seqno, entry.tx_id.seqno));
-        }
-        self.validator.add(&entry)?;
-        Ok(Last { flags: entry.header.flags, is_signature: entry.public.map(tables::SIGNATURES).is_some() })
-    }
-
-    /// A fault in a chunk; one that is found later than where it lies is reported where it lies.
-    fn fault(&self, name: ChunkName, seqno: Option<u64>, source: LedgerError) -> VerifyError {
-        let LedgerError::Changed { seqno: changed, .. } = source else {
-            return VerifyError { file: name.to_string(), seqno, source };
-        };
-        let file = self.names.iter().rev().find(|name| name.start <= changed).unwrap_or(&name);
-        VerifyError { file: file.to_string(), seqno: Some(changed), source }
-    }
-}
-
-/// What the end of a chunk is judged by.
-#[derive(Debug, Clone, Copy, Default)]
-struct Last {
-    flags: u8,
-    is_signature: bool,
-}
-
-impl Last {
-    fn check_end(self, name: ChunkName) -> Result<(), LedgerError> {
-        if name.committed && !self.is_signature {
-            return Err(LedgerError::differs("last entry of a committed chunk", "a signature", "another transaction"));
-        }
-        Ok(())
-    }
+    walk.finish()
 }

@@ -70,7 +70,7 @@ impl Replay {
         if let Some(signature) = &signature {
             self.check_root(signature)?;
         }
-        self.history.entry(tx_id.view, offset, decoded.leaf()?);
+        self.history.entry(tx_id.view, offset, decoded.leaf());
         for (map, key) in History::watched_keys(&writes) {
             self.history.wrote(map, key.clone(), seqno);
         }

@@ -80,14 +80,11 @@ fn legacy_types_have_fewer_digests() {
         let digest = entry.write_set_digest();
         let expected = match kind {
             0 => digest,
-            2 => {
-                assert!(entry.leaf().is_err());
-                continue;
-            }
+            2 => sha256_parts(&[&digest, &claims]),
             3 => sha256_parts(&[&digest, &evidence]),
             _ => sha256_parts(&[&digest, &evidence, &claims]),
         };
-        assert_eq!(entry.leaf().unwrap(), expected);
+        assert_eq!(entry.leaf(), expected);
     }
     assert!(decode(&entry_of(1, &[], &maps)).unwrap_err().to_string().contains("snapshot"));
     assert!(decode(&entry_of(5, &[], &maps)).is_err());
@@ -156,7 +153,7 @@ proptest! {
         let entry = decode(&sealed.bytes).unwrap();
         prop_assert_eq!((entry.tx_id, entry.header.flags), (tx_id, flags));
         prop_assert_eq!(entry.claims_digest, Some(claims_digest));
-        prop_assert_eq!(entry.leaf().unwrap(), sealed.leaf);
+        prop_assert_eq!(entry.leaf(), sealed.leaf);
         prop_assert!(entry.public.maps().all(|(name, _)| kv::is_public(name)));
         prop_assert_eq!(entry.private.is_empty(), writes.maps().all(|(name, _)| kv::is_public(name)));
         prop_assert_eq!(entry.open(&secrets).unwrap(), writes);

@@ -28,6 +28,12 @@ impl Tree {
         Ok(out)
     }
 
+    /// The first leaf that a tree in CCF's form has.
+    pub(crate) fn serialised_first(bytes: &[u8]) -> Result<u64, LedgerError> {
+        let (_, rest) = take_u64(bytes)?;
+        Ok(take_u64(rest)?.0)
+    }
+
     /// Reads a tree from CCF's form; it can be appended to, and proves leaves from the flushed index on.
     ///
     /// # Errors

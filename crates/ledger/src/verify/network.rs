@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use crypto::Certificate;
+use crypto::{Certificate, PublicKey};
 use kv::{MapWrites, TxId, UNIT_KEY};
 use serde::Deserialize;
 
+use super::check::Check;
 use crate::{LedgerError, entry::Entry, signature::NodeSignature, tables};
 
 /// A certificate or status that the service had from some transaction on.
@@ -21,8 +22,19 @@ pub struct ServiceSeen {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Network {
     statuses: BTreeMap<String, String>,
-    certificates: BTreeMap<String, (Vec<u8>, Certificate)>,
+    certificates: BTreeMap<String, Endorsed>,
     services: Vec<ServiceSeen>,
+}
+
+/// The certificates of a node, all for one key.
+#[derive(Debug, Clone)]
+struct Endorsed {
+    /// Those that the ledger names, newest last.
+    certificates: Vec<Certificate>,
+    /// What it signed with last.
+    own: Option<String>,
+    /// One that the ledger does not name: old nodes sign with one that they made themselves.
+    other: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +91,8 @@ impl Network {
 
     fn set_certificate(&mut self, node: String, pem: &[u8]) -> Result<(), LedgerError> {
         let certificate = parse_certificate(tables::NODES_ENDORSED_CERTIFICATES, pem)?;
-        self.certificates.insert(node, (pem.to_vec(), certificate));
+        let known = self.certificates.entry(node).or_insert_with(Endorsed::none);
+        known.certificates.push(certificate);
         Ok(())
     }
 
@@ -109,25 +122,80 @@ impl Network {
         self.services
     }
 
-    /// Checks that a node may sign, and its signature.
-    pub(super) fn verify(&self, signature: &NodeSignature) -> Result<(), LedgerError> {
+    /// Where the ledger names a service with this key for the first time.
+    pub(super) fn begin_of(&self, key: &PublicKey) -> Option<TxId> {
+        self.services.iter().find(|seen| seen.certificate.spki_der() == key.spki_der()).map(|seen| seen.since)
+    }
+
+    /// All certificates of the service so far, each once.
+    pub(super) fn service_certificates(&self) -> Vec<Certificate> {
+        certificates(&self.services)
+    }
+
+    /// Checks that a node may sign, and adds what is left to check of its signature.
+    pub(super) fn signs(&mut self, signature: NodeSignature, checks: &mut Vec<Check>) -> Result<(), LedgerError> {
         let node = &signature.node;
-        let known = self.certificates.get(node).zip(self.statuses.get(node));
-        let ((pem, certificate), status) = known.ok_or_else(|| {
+        let known = self.certificates.get_mut(node).zip(self.statuses.get(node));
+        let (endorsed, status) = known.ok_or_else(|| {
             LedgerError::differs("signing node", "one with an endorsed certificate and a status", node)
         })?;
         if status == "Pending" {
             return Err(LedgerError::differs("status of the signing node", "Trusted or Retired", status));
         }
-        let key = certificate.public_key()?;
-        if let Some(own) = signature.cert.as_ref().filter(|own| own.as_bytes() != pem) {
-            let own = Certificate::from_pem(own)?.public_key()?;
-            if own != key {
-                return Err(LedgerError::differs("key in cert of the signature", key.id(), own.id()));
-            }
+        let key = endorsed.key()?;
+        if let Some(own) = signature.cert.as_ref().filter(|own| endorsed.own.as_ref() != Some(own)) {
+            checks.extend(endorsed.check_own(own, &key, &self.services)?);
+            endorsed.own = Some(own.clone());
         }
-        signature.verify(&key)
+        checks.push(Check::Node { signature: Box::new(signature), key });
+        Ok(())
     }
+}
+
+impl Endorsed {
+    fn none() -> Self {
+        Self { certificates: Vec::new(), own: None, other: None }
+    }
+
+    fn key(&self) -> Result<PublicKey, LedgerError> {
+        let missing = || LedgerError::malformed(tables::NODES_ENDORSED_CERTIFICATES, "there is none");
+        Ok(self.certificates.last().ok_or_else(missing)?.public_key()?)
+    }
+
+    /// The certificate beside a signature must be for the key that the ledger names. In the last signature nothing else
+    /// covers it, so it must also be one of those in the ledger; or, from the first signature of the node on, another one
+    /// that is signed as it should be.
+    fn check_own(
+        &mut self,
+        own: &str,
+        key: &PublicKey,
+        services: &[ServiceSeen],
+    ) -> Result<Option<Check>, LedgerError> {
+        let certificate = Certificate::from_pem(own)?;
+        let own_key = certificate.public_key()?;
+        if own_key != *key {
+            return Err(LedgerError::differs("key in cert of the signature", key.id(), own_key.id()));
+        }
+        if certificate.to_pem() != own {
+            return Err(LedgerError::malformed("cert of the signature", "it is not in the form that OpenSSL writes"));
+        }
+        if self.certificates.contains(&certificate) {
+            return Ok(None);
+        }
+        if self.own.is_some() && self.other.as_deref() != Some(own) {
+            let expected = "one that the ledger names, or that the node began with";
+            return Err(LedgerError::differs("cert of the signature", expected, certificate.id()));
+        }
+        self.other = Some(own.to_owned());
+        let issuers = certificates(services).into_iter().chain([certificate.clone()]).collect();
+        Ok(Some(Check::Certificate { certificate, issuers }))
+    }
+}
+
+fn certificates(services: &[ServiceSeen]) -> Vec<Certificate> {
+    let mut certificates: Vec<Certificate> = services.iter().map(|seen| seen.certificate.clone()).collect();
+    certificates.dedup();
+    certificates
 }
 
 /// Node ids are hex; anything else stays recognisable.

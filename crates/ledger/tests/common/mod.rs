@@ -115,7 +115,7 @@ impl Copy {
     pub fn verify(&self, options: Options<'_>) -> Result<Report, VerifyError> {
         let names = sequence(self.files.keys().map(String::as_str), options.selection)
             .map_err(|source| fault("directory", source))?;
-        verify_chunks(&names, |name| self.open(name), options)
+        verify_chunks(&names, |name| self.open(name), Vec::new(), options, &mut |_| {})
     }
 
     fn open(&self, name: ChunkName) -> Result<ChunkReader<Cursor<&[u8]>>, LedgerError> {
