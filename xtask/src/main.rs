@@ -1,6 +1,7 @@
 //! The project's own chores, as `cargo xtask TASK`.
 
 mod bench;
+mod dist;
 mod lint;
 mod places;
 mod python;
@@ -14,11 +15,14 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask test [--only STEP]... [--raise]
        cargo xtask lint
        cargo xtask bench [--rounds N] [--seconds S] [--write]
+       cargo xtask dist [--check [--in DIR]]
 
 test   builds the binary and runs everything: unit and property tests, then the suites over real processes. Steps:
        unit, conformance, interop, decisions, cli, load, fork, values, crash. --raise writes higher numbers of matches into
        tests/conformance/pending.txt
 lint   rustfmt, clippy, rustdoc and the project's own rules, warnings being errors
+dist   builds the binary so that others get the same bytes, and prints its digest; --check builds the last commit twice,
+       in two directories, and compares
 bench  figures of a release build beside the floors of the same run; --write puts them into bench/README.md";
 
 /// What a task can fail with: a text for the one who ran it.
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
         ["test", options @ ..] => test::run(options),
         ["lint"] => lint::run(),
         ["bench", options @ ..] => bench::run(options),
+        ["dist", options @ ..] => dist::run(options),
         _ => Err(USAGE.into()),
     };
     match done {
