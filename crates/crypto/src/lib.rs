@@ -17,8 +17,8 @@ mod public_key;
 pub mod wrap;
 
 pub use aes::AesKey;
-pub use certificate::{Certificate, certificates_from_pem};
-pub use digest::{Digest, hkdf_sha256, hmac_sha256, sha256, sha256_parts};
+pub use certificate::{Certificate, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_PEM_BYTES, certificates_from_pem};
+pub use digest::{Digest, Hasher, hkdf_sha256, hmac_sha256, sha256, sha256_parts};
 pub use ecdsa::{Curve, SigningKey};
 pub use error::CryptoError;
 pub use foreign::{ForeignKey, Hash, Scheme, sign_rs256};
