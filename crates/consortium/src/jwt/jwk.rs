@@ -22,6 +22,9 @@ pub const MAX_CERTIFICATE_BYTES: usize = 16 << 10;
 /// Bytes of an issuer or constraint.
 pub const MAX_URL_BYTES: usize = 2048;
 
+/// Characters of the kind of a key.
+const MAX_KIND_BYTES: usize = 16;
+
 type Members = Map<String, Value>;
 
 /// The keys of a set by their ids; the reason names the member.
@@ -52,7 +55,7 @@ pub(super) fn read_set(
 
 /// Issuers also publish keys to encrypt with, and keys of kinds that do not matter here.
 fn signs_tokens(key: &Members) -> Result<bool, String> {
-    let kind = required(key, "kty", 16)?;
+    let kind = required(key, "kty", MAX_KIND_BYTES)?;
     let known_curve = key.get("crv").is_none_or(|curve| curve.as_str().is_some_and(|curve| curve_of(curve).is_some()));
     let for_signatures = key.get("use").is_none_or(|purpose| purpose == "sig");
     Ok(matches!(kind, "RSA" | "EC") && known_curve && for_signatures)
@@ -80,8 +83,8 @@ fn public_key(key: &Members) -> Result<ForeignKey, String> {
     }
     let certified = Certificate::from_der(&first_certificate(key)?).and_then(|certificate| certificate.foreign_key());
     let certified = certified.map_err(unusable)?;
-    if !certified.is_rsa() && certified.as_ecdsa().is_none() {
-        return Err(".x5c[0] is the certificate of a key that no token is signed with".into());
+    if !(if is_rsa(key)? { certified.is_rsa() } else { certified.as_ecdsa().is_some() }) {
+        return Err(".x5c[0] is the certificate of a key of another kind than kty says".into());
     }
     match by_numbers {
         Some(numbers) if numbers != certified => Err(".x5c[0] is the certificate of another key".into()),
@@ -89,15 +92,20 @@ fn public_key(key: &Members) -> Result<ForeignKey, String> {
     }
 }
 
+/// The key by the numbers of its kind. Those of another kind, if there are any, are not those that members look at.
 fn key_by_numbers(key: &Members) -> Result<Option<ForeignKey>, String> {
-    if let (Some(n), Some(e)) = (number(key, "n")?, number(key, "e")?) {
+    if is_rsa(key)? {
+        let (Some(n), Some(e)) = (number(key, "n")?, number(key, "e")?) else { return Ok(None) };
         return ForeignKey::from_rsa(&n, &e).map(Some).map_err(unusable);
     }
     let curve = text(key, "crv", MAX_KEY_ID_BYTES)?.and_then(curve_of);
-    if let (Some(curve), Some(x), Some(y)) = (curve, number(key, "x")?, number(key, "y")?) {
-        return ForeignKey::from_ec(curve, &x, &y).map(Some).map_err(unusable);
-    }
-    Ok(None)
+    let (Some(curve), Some(x), Some(y)) = (curve, number(key, "x")?, number(key, "y")?) else { return Ok(None) };
+    ForeignKey::from_ec(curve, &x, &y).map(Some).map_err(unusable)
+}
+
+/// Whether the key is RSA; if not it is elliptic.
+fn is_rsa(key: &Members) -> Result<bool, String> {
+    required(key, "kty", MAX_KIND_BYTES).map(|kind| kind == "RSA")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

@@ -128,6 +128,28 @@ fn keys_come_from_numbers_or_else_from_the_first_certificate() {
     }
 }
 
+/// Members look at the numbers that the kind of a key has; tokens are verified with nothing else.
+#[test]
+fn a_key_is_of_the_kind_that_it_says() {
+    let (key, rsa) = (key(Curve::P256), crypto::wrap::generate_rsa_pair().unwrap().0);
+    let rsa = crypto::KeyParts::from_spki_der(pem::parse(rsa).unwrap().contents()).unwrap();
+    let crypto::KeyParts::Rsa { n, e } = rsa else { panic!("not RSA") };
+    let mut both = jwk("b", &key);
+    both["n"] = URL_SAFE_NO_PAD.encode(&n).into();
+    both["e"] = URL_SAFE_NO_PAD.encode(&e).into();
+    let taken = |key: &Value| {
+        let mut tx = empty();
+        set_keys(&mut tx, ISSUER, &set(std::slice::from_ref(key))).unwrap();
+        key_records(&tx.get(KEYS, b"b").unwrap()).unwrap().remove(0).public_key
+    };
+    assert_eq!(taken(&both), key.public().spki_der());
+    both["kty"] = "RSA".into();
+    assert_eq!(taken(&both), crypto::ForeignKey::from_rsa(&n, &e).unwrap().spki_der());
+    let certificate = issue::self_signed(&key, "CN=x", &[], issue::Validity { from: 0, days: 1 }).unwrap();
+    let of_other_kind = json!({"kty": "RSA", "kid": "b", "x5c": [STANDARD.encode(certificate.der())]});
+    assert!(refused(&set(&[of_other_kind])).ends_with("is the certificate of a key of another kind than kty says"));
+}
+
 #[test]
 fn keys_that_no_token_is_signed_with_are_left_out() {
     let key = key(Curve::P256);
