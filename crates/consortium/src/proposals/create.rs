@@ -2,7 +2,7 @@ use api::{ApiError, from_unique_json};
 use bytes::Bytes;
 use kv::Tx;
 use ledger::tables;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{
     Decided, ProposalInfo, open, record_history, replay,
@@ -13,6 +13,9 @@ use crate::{
     envelope::Signed,
     scripts::{Fault, Request, Scripts},
 };
+
+/// Up to here every integer is a double.
+const MOST_EXACT: u64 = 1 << 53;
 
 /// Proof that a proposal was validated; it belongs to one payload.
 #[derive(Debug, Clone)]
@@ -41,13 +44,31 @@ pub fn validate(tx: &mut Tx, signed: &Signed, scripts: &mut Scripts<'_>) -> Resu
 
 /// JavaScript takes nesting, numbers and halves of characters that nobody else reads as JSON. A proposal with such would
 /// stand in the way of all who read proposals, and so would records that are made of it. Of a member that is named twice it
-/// takes the last one, where others take the first: members would vote on something else than what is applied.
+/// takes the last one, where others take the first, and large integers it changes: members would vote on something else than
+/// what is applied.
 fn check_readable(text: &str) -> Result<(), ApiError> {
-    let read = from_unique_json(text.as_bytes());
-    read.map(drop).map_err(|why| {
+    let refused = |why: String| {
         let message = format!("Proposal failed to validate: it is not JSON that everybody can read: {why}");
         ApiError::bad_request("ProposalFailedToValidate", message)
-    })
+    };
+    let read = from_unique_json(text.as_bytes()).map_err(|why| refused(why.to_string()))?;
+    match inexact(&read) {
+        None => Ok(()),
+        Some(number) => Err(refused(format!("integers go up to {MOST_EXACT}, not {number}; write it as a text"))),
+    }
+}
+
+/// An integer that need not be the same as a double, which all numbers are in JavaScript.
+fn inexact(value: &Value) -> Option<&Number> {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            (size > Some(MOST_EXACT)).then_some(number)
+        }
+        Value::Array(items) => items.iter().find_map(inexact),
+        Value::Object(members) => members.values().find_map(inexact),
+        _ => None,
+    }
 }
 
 /// `POST /gov/members/proposals:create`: places a validated proposal behind the state with Merkle root `root`, and

@@ -103,6 +103,30 @@ fn d04_a_proposal_that_only_javascript_can_read_is_refused() {
     }
 }
 
+/// What members read before they vote is what is applied.
+#[test]
+fn a_proposal_that_readers_take_for_another_is_refused() {
+    let consortium = Consortium::active(1);
+    let engine = Closures::unanimous();
+    let refusal = |value: &str| {
+        let payload = format!(r#"{{"actions":[{{"name":"x","args":{value}}}]}}"#);
+        let signed = consortium.signed(0, MessageType::Proposal, None, payload);
+        with_scripts(&engine, |scripts| validate(&mut consortium.tx(), &signed, scripts)).err().map(|why| why.message)
+    };
+    for value in ["9007199254740993", "18446744073709551615", "-9007199254740993", r#"{"a":[{"b":9007199254740993}]}"#]
+    {
+        assert!(refusal(value).unwrap().contains("integers go up to 9007199254740992, not"), "{value}");
+    }
+    for value in [r#"{"data":1,"data":2}"#, r#"{"a":1,"\u0061":1}"#, r#"{"__proto__":1,"__proto__":2}"#] {
+        assert!(refusal(value).unwrap().contains("duplicate member"), "{value}");
+    }
+    for value in
+        ["9007199254740992", "-9007199254740992", "0.1", "1e300", r#""9007199254740993""#, r#"{"__proto__":1}"#]
+    {
+        assert_eq!(refusal(value), None, "{value}");
+    }
+}
+
 #[test]
 fn requests_are_not_replayed() {
     let mut consortium = Consortium::active(1);
