@@ -132,7 +132,7 @@ impl From<ScriptError> for Fault {
             ScriptError::Threw { reason, trace } => Self::Script(Failure { reason, trace }),
             ScriptError::Compile { reason } => Self::Unusable(format!("does not compile: {reason}")),
             ScriptError::MissingExport { name } => Self::Unusable(format!("does not export a function '{name}'")),
-            ScriptError::Busy { .. } => Self::Service(busy(&error)),
+            ScriptError::Busy { .. } | ScriptError::Starved => Self::Service(busy(&error)),
             limit if limit.is_limit() => Self::Limit(Failure { reason: limit.to_string(), trace: None }),
             other => Self::Service(ApiError::internal(other.to_string())),
         }

@@ -33,7 +33,8 @@ pub trait Tables {
     }
 }
 
-/// The time that all scripts of one request share (D41). Waiting for a turn does not count, running does.
+/// The processor time that all scripts of one request share (D41). Waiting does not count, neither for a turn nor for the
+/// processor: whoever runs the machine could make ballots fail with it.
 #[derive(Debug)]
 pub struct Budget {
     left: Duration,

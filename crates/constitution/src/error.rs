@@ -44,6 +44,10 @@ pub enum ScriptError {
         /// The limit that was reached, in scripts.
         limit: usize,
     },
+    /// The machine had too little time for the script: it used less than it may, and took many times as long. Nothing is
+    /// decided by that; answer 503 and let the caller try again.
+    #[error("the machine is too busy to run scripts; try again later")]
+    Starved,
     /// The service could not run the script, or the process that runs it did what it must not.
     #[error("scripts cannot be run: {reason}")]
     Host {
@@ -56,7 +60,7 @@ impl ScriptError {
     /// Whether the script itself is the reason; otherwise the service is, and the same script may succeed later.
     #[must_use]
     pub fn is_scripts_fault(&self) -> bool {
-        !matches!(self, Self::Busy { .. } | Self::Host { .. })
+        !matches!(self, Self::Busy { .. } | Self::Starved | Self::Host { .. })
     }
 
     /// Whether a limit of time or memory ended the script, so that another run might end otherwise (D39, D41).

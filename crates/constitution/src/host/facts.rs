@@ -1,11 +1,10 @@
 //! Pure answers about certificates, keys and constitutions that scripts ask for.
 
-use std::time::Instant;
-
 use crypto::{Certificate, CryptoError, ForeignKey, Hash, Scheme, certificates_from_pem, wrap::check_encryption_key};
 use rquickjs::{Function, Module, Value};
 
 use super::{
+    allowance::Allowance,
     script::{self, Interpreter},
     session::Session,
 };

@@ -138,11 +138,11 @@ fn install_facts<'js>(host: &Object<'js>, session: &Session) -> Result<()> {
     host.set(
         "validateConstitution",
         Func::from(move |ctx: Ctx<'js>, text: String| {
-            let (busy, now_ms, deadline) = s.with(|state| (state.evaluating, state.now_ms, state.deadline));
+            let (busy, now_ms, allowance) = s.with(|state| (state.evaluating, state.now_ms, state.allowance));
             if busy {
                 return Err(too_early(&ctx, "ccf.gov"));
             }
-            facts::check_constitution(&text, now_ms, deadline).map_err(|text| Exception::throw_message(&ctx, &text))
+            facts::check_constitution(&text, now_ms, allowance).map_err(|text| Exception::throw_message(&ctx, &text))
         }),
     )
 }

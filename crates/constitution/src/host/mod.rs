@@ -1,5 +1,6 @@
 //! The child's side: one process that runs scripts it is handed over its standard input.
 
+mod allowance;
 mod confine;
 mod facts;
 mod globals;

@@ -1,6 +1,6 @@
 //! One call in one fresh interpreter.
 
-use std::{cell::Cell, rc::Rc, time::Instant};
+use std::{cell::Cell, rc::Rc};
 
 use rquickjs::{
     CatchResultExt, CaughtError, Coerced, Context, Ctx, Error, Function, Module, Runtime, Value,
@@ -20,7 +20,7 @@ use super::{globals, pipe::Pipe, session::Session};
 /// memory is reclaimed: both would make a decision impossible to recompute.
 type Language = (Date, Eval, RegExpCompiler, RegExp, Json, Proxy, MapSet, TypedArrays, Promise);
 
-/// Runs `call` for at most `time_ms` milliseconds.
+/// Runs `call` for at most `time_ms` milliseconds of processor time.
 pub(super) fn run(pipe: &Pipe, call: Call, time_ms: u64) -> Result<Finished, Failure> {
     let session = Session::new(call.context, pipe.clone(), call.created_at_ms, call.seed, time_ms);
     let value = {
@@ -46,9 +46,9 @@ impl Interpreter {
         runtime.set_memory_limit(limits.heap_bytes());
         runtime.set_max_stack_size(limits.stack_bytes());
         let interrupted = Rc::new(Cell::new(false));
-        let (deadline, flag) = (session.deadline(), Rc::clone(&interrupted));
+        let (allowance, flag) = (session.allowance(), Rc::clone(&interrupted));
         runtime.set_interrupt_handler(Some(Box::new(move || {
-            let over = Instant::now() >= deadline;
+            let over = allowance.is_over();
             flag.set(flag.get() || over);
             over
         })));
@@ -66,7 +66,7 @@ impl Interpreter {
             globals::install(&ctx, session).catch(&ctx).map_err(describe)?;
             work(&ctx)
         });
-        let late = self.interrupted.get() || Instant::now() >= session.deadline();
+        let late = self.interrupted.get() || session.allowance().is_over();
         if late { Err(Failure::TimeLimit) } else { result }
     }
 }

@@ -1,14 +1,10 @@
 //! What one call keeps while it runs.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::{Context, Effect, limits};
 
-use super::{pipe::Pipe, random::Random, tables::Tables};
+use super::{allowance::Allowance, pipe::Pipe, random::Random, tables::Tables};
 
 /// The state behind the host functions; clones share it.
 #[derive(Clone)]
@@ -21,7 +17,7 @@ pub(super) struct State {
     effect_bytes: usize,
     pub(super) random: Random,
     pub(super) now_ms: i64,
-    pub(super) deadline: Instant,
+    pub(super) allowance: Allowance,
     /// True while the module is evaluated: its top level may not look at tables.
     pub(super) evaluating: bool,
 }
@@ -35,13 +31,13 @@ impl Session {
             effect_bytes: 0,
             random: Random::new(seed),
             now_ms,
-            deadline: Instant::now() + Duration::from_millis(time_ms),
+            allowance: Allowance::of(Duration::from_millis(time_ms)),
             evaluating: true,
         })))
     }
 
     /// A session for looking at a module from outside: it stays in the phase in which tables are out of reach.
-    pub(super) fn detached(now_ms: i64, deadline: Instant) -> Self {
+    pub(super) fn detached(now_ms: i64, allowance: Allowance) -> Self {
         Self(Rc::new(RefCell::new(State {
             context: Context::ReadOnly,
             tables: Tables::new(Context::ReadOnly, None),
@@ -49,7 +45,7 @@ impl Session {
             effect_bytes: 0,
             random: Random::new([0; 32]),
             now_ms,
-            deadline,
+            allowance,
             evaluating: true,
         })))
     }
@@ -59,8 +55,8 @@ impl Session {
         f(&mut self.0.borrow_mut())
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        self.with(|state| state.deadline)
+    pub(super) fn allowance(&self) -> Allowance {
+        self.with(|state| state.allowance)
     }
 
     /// Remembers an effect.

@@ -10,18 +10,18 @@ use std::{
 };
 
 use crate::{
-    Call, Outcome, ScriptError, Tables,
+    Budget, Call, Outcome, ScriptError, Tables,
     wire::{self, FromHost, PROTOCOL},
 };
 
 use super::{
-    PoolOptions, conversation,
-    watchdog::{Process, Shared, Watchdog, lock},
+    PoolOptions, conversation, processor,
+    watchdog::{Overrun, Process, Shared, Watchdog, lock},
 };
 
 /// How long a new process may take to say hello.
 const GREETING: Duration = Duration::from_secs(10);
-/// How much later than the engine's own interrupt the process is killed.
+/// How much more of the processor than the engine's own interrupt leaves it a process may use until it is killed.
 const GRACE: Duration = Duration::from_millis(25);
 /// The signal that cannot be caught.
 const KILL: i32 = 9;
@@ -46,7 +46,7 @@ impl ScriptHost {
     pub(super) fn start(options: &PoolOptions, watchdog: &Watchdog) -> Result<Self, ScriptError> {
         let started = Instant::now();
         let mut host = spawn(options, watchdog.shared())?;
-        let guard = host.watchdog.guard(&host.process, GREETING);
+        let guard = host.watchdog.guard_clock(&host.process, GREETING);
         let greeting = wire::receive::<FromHost>(&mut host.from);
         drop(guard);
         match greeting {
@@ -64,23 +64,34 @@ impl ScriptHost {
         }
     }
 
-    /// Runs one call for at most `time`.
+    /// Runs one call for at most what is left of `budget`, and takes from it what the call used.
     ///
     /// # Errors
     /// Everything a call can fail with, except [`ScriptError::Busy`].
-    pub(super) fn run(&mut self, call: &Call, tables: &mut dyn Tables, time: Duration) -> Result<Outcome, ScriptError> {
+    pub(super) fn run(
+        &mut self,
+        call: &Call,
+        tables: &mut dyn Tables,
+        budget: &mut Budget,
+    ) -> Result<Outcome, ScriptError> {
         self.calls = self.calls.saturating_add(1);
         self.ran = Some(crypto::sha256(call.module_text.as_bytes()));
-        let guard = self.watchdog.guard(&self.process, time.saturating_add(GRACE));
+        let time = budget.remaining();
+        let (started, before) = (Instant::now(), self.processor_time());
+        let guard = self.watchdog.guard_processor(&self.process, time.saturating_add(GRACE));
         let result = conversation::hold(&mut self.to, &mut self.from, call, tables, time);
-        let late = guard.fired();
+        let overrun = guard.fired();
         drop(guard);
+        budget.spend(spent(started.elapsed(), before, self.processor_time()));
         match result {
-            Ok(answer) if !late => answer.map_err(ScriptError::from),
-            Ok(_) => Err(self.give_up(true, None)),
-            Err(conversation::Broken::Gone) => Err(self.give_up(late, None)),
-            Err(conversation::Broken::Rule(what)) => Err(self.give_up(late, Some(what))),
+            Ok(answer) if overrun.is_none() => answer.map_err(ScriptError::from),
+            Ok(_) | Err(conversation::Broken::Gone) => Err(self.give_up(overrun, None)),
+            Err(conversation::Broken::Rule(what)) => Err(self.give_up(overrun, Some(what))),
         }
+    }
+
+    fn processor_time(&self) -> Option<Duration> {
+        processor::used(lock(&self.process).id())
     }
 
     /// Digest of the module that this process has run, if it has run one.
@@ -99,9 +110,10 @@ impl ScriptHost {
     }
 
     /// Ends the process, and says why that was necessary.
-    fn give_up(&mut self, late: bool, broken_rule: Option<String>) -> ScriptError {
+    fn give_up(&mut self, overrun: Option<Overrun>, broken_rule: Option<String>) -> ScriptError {
         let error = match broken_rule {
-            _ if late => ScriptError::TimeLimit,
+            _ if overrun == Some(Overrun::Late) => ScriptError::TimeLimit,
+            _ if overrun == Some(Overrun::Starved) => ScriptError::Starved,
             Some(rule) => {
                 tracing::error!(rule, "a script host was ended because it broke a rule");
                 ScriptError::host(format!("the script host broke a rule and was ended: {rule}"))
@@ -145,6 +157,12 @@ impl Drop for ScriptHost {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// What a call used: at most the time on the clock, and at most the processor time, which is known in steps.
+fn spent(elapsed: Duration, before: Option<Duration>, after: Option<Duration>) -> Duration {
+    let processor = before.zip(after).map(|(before, after)| after.saturating_sub(before) + processor::TICK * 2);
+    processor.map_or(elapsed, |processor| processor.min(elapsed))
 }
 
 fn shown(status: Option<ExitStatus>) -> String {

@@ -2,6 +2,7 @@
 
 mod child;
 mod conversation;
+mod processor;
 mod queue;
 mod watchdog;
 
@@ -9,7 +10,7 @@ use std::{
     ffi::OsString,
     path::PathBuf,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{Budget, Call, Engine, Outcome, ScriptError, Tables, limits};
@@ -109,9 +110,7 @@ impl Engine for Pool {
         }
         let _turn = self.queue.enter(who)?;
         let mut host = self.take(&crypto::sha256(call.module_text.as_bytes()))?;
-        let started = Instant::now();
-        let result = host.run(call, tables, budget.remaining());
-        budget.spend(started.elapsed());
+        let result = host.run(call, tables, budget);
         if host.is_usable() {
             self.give_back(host);
         }

@@ -10,6 +10,14 @@ use std::{
 
 use crate::ScriptError;
 
+use super::processor::{TICK, used};
+
+/// How many times longer than its processor time a process may take on the clock, beside [`STARVED_AT_LEAST`].
+const STARVED: u32 = 10;
+
+/// What any process may take on the clock on a machine that is busy with other things.
+const STARVED_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// How often the thread looks whether a killed process is gone.
 const BURIAL: Duration = Duration::from_millis(20);
 
@@ -40,9 +48,28 @@ struct State {
 }
 
 struct Job {
-    at: Instant,
     victim: Process,
-    fired: bool,
+    watch: Watch,
+    /// When to look again.
+    at: Instant,
+    fired: Option<Overrun>,
+}
+
+/// How much a process may use of what.
+enum Watch {
+    /// Time on the clock.
+    Clock,
+    /// Processor time beyond `before`, and time on the clock until `latest`.
+    Processor { pid: u32, before: Option<Duration>, time: Duration, latest: Instant },
+}
+
+/// Why a process was killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overrun {
+    /// It used up what it may.
+    Late,
+    /// It was not given the processor for what it may use.
+    Starved,
 }
 
 /// While this lives, its process is watched.
@@ -71,19 +98,32 @@ impl Watchdog {
 }
 
 impl Guard {
-    /// Whether the process was killed.
-    pub(super) fn fired(&self) -> bool {
-        self.shared.lock().jobs.get(&self.id).is_some_and(|job| job.fired)
+    /// Whether the process was killed, and why.
+    pub(super) fn fired(&self) -> Option<Overrun> {
+        self.shared.lock().jobs.get(&self.id).and_then(|job| job.fired)
     }
 }
 
 impl Shared {
-    /// Kills `victim` after `time` unless the guard is dropped before.
-    pub(super) fn guard(self: &Arc<Self>, victim: &Process, time: Duration) -> Guard {
+    /// Kills `victim` after `time` on the clock unless the guard is dropped before.
+    pub(super) fn guard_clock(self: &Arc<Self>, victim: &Process, time: Duration) -> Guard {
+        self.guard(victim, Watch::Clock, time)
+    }
+
+    /// Kills `victim` once it has used `time` of the processor, or has not got that much within [`STARVED`] times as long,
+    /// unless the guard is dropped before.
+    pub(super) fn guard_processor(self: &Arc<Self>, victim: &Process, time: Duration) -> Guard {
+        let pid = lock(victim).id();
+        let latest = Instant::now() + time * STARVED + STARVED_AT_LEAST;
+        self.guard(victim, Watch::Processor { pid, before: used(pid), time, latest }, time)
+    }
+
+    fn guard(self: &Arc<Self>, victim: &Process, watch: Watch, time: Duration) -> Guard {
         let mut state = self.lock();
         let id = state.next;
         state.next = id.wrapping_add(1);
-        state.jobs.insert(id, Job { at: Instant::now() + time, victim: Arc::clone(victim), fired: false });
+        let at = Instant::now() + time;
+        state.jobs.insert(id, Job { victim: Arc::clone(victim), watch, at, fired: None });
         drop(state);
         self.changed.notify_one();
         Guard { shared: Arc::clone(self), id }
@@ -120,18 +160,40 @@ impl Shared {
 
 impl State {
     fn kill_late(&mut self, now: Instant) {
-        for job in self.jobs.values_mut().filter(|job| !job.fired && job.at <= now) {
-            job.fired = true;
-            kill(&job.victim);
+        for job in self.jobs.values_mut().filter(|job| job.fired.is_none() && job.at <= now) {
+            match job.watch.look(now) {
+                Ok(at) => job.at = at,
+                Err(overrun) => {
+                    job.fired = Some(overrun);
+                    kill(&job.victim);
+                }
+            }
         }
     }
 
     /// How long there is nothing to do, unless something changes; `None` for ever.
     fn pause(&self, now: Instant) -> Option<Duration> {
-        let deadline = self.jobs.values().filter(|job| !job.fired).map(|job| job.at).min();
+        let deadline = self.jobs.values().filter(|job| job.fired.is_none()).map(|job| job.at).min();
         let burial = if self.dying.is_empty() { None } else { Some(BURIAL) };
         let pause = deadline.map(|at| at.saturating_duration_since(now));
         [pause, burial].into_iter().flatten().min()
+    }
+}
+
+impl Watch {
+    /// When to look again, or why not to.
+    fn look(&self, now: Instant) -> Result<Instant, Overrun> {
+        let Self::Processor { pid, before, time, latest } = self else { return Err(Overrun::Late) };
+        // What cannot be measured counts as used: the clock has run out at least.
+        let (Some(before), Some(so_far)) = (before, used(*pid)) else { return Err(Overrun::Late) };
+        let left = time.saturating_sub(so_far.saturating_sub(*before));
+        if left.is_zero() {
+            Err(Overrun::Late)
+        } else if now >= *latest {
+            Err(Overrun::Starved)
+        } else {
+            Ok((now + left.max(TICK)).min(*latest))
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl Engine for CountedEngine {
             Ok(_) => Ending::Returned,
             Err(ScriptError::TimeLimit) => Ending::TimeLimit,
             Err(ScriptError::MemoryLimit | ScriptError::Crashed { .. }) => Ending::MemoryLimit,
-            Err(ScriptError::Busy { .. }) => Ending::Busy,
+            Err(ScriptError::Busy { .. } | ScriptError::Starved) => Ending::Busy,
             Err(ScriptError::Host { .. }) => Ending::NotRun,
             Err(_) => Ending::Failed,
         };

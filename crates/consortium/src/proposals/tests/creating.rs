@@ -58,11 +58,12 @@ fn a_proposal_is_not_created_with_the_validation_of_another() {
 #[test]
 fn what_does_not_validate_is_refused() {
     let invalid = json!({"valid": false, "description": "no_such_action: no such action"});
-    let cases: [(Result<Outcome, ScriptError>, u16, &str); 4] = [
+    let cases: [(Result<Outcome, ScriptError>, u16, &str); 5] = [
         (value(invalid), 400, "Proposal failed to validate: no_such_action: no such action"),
         (value(json!({"valid": 1})), 400, "Proposal failed to validate: "),
         (value(json!("yes")), 500, "Validation failed to return an object"),
         (Err(ScriptError::Busy { limit: 3 }), 503, "too many scripts are waiting (3); try again later"),
+        (Err(ScriptError::Starved), 503, "the machine is too busy to run scripts; try again later"),
     ];
     for (outcome, status, message) in cases {
         let mut consortium = Consortium::active(1);
