@@ -29,12 +29,12 @@ fn main() -> ExitCode {
     }
     let tests: [(&str, fn()); 7] = [
         ("the_table_is_whole", table::the_table_is_whole),
-        ("d32_everybody_has_the_powers_of_the_table", walk::everybody_has_the_powers_of_the_table),
-        ("d32_permissive_is_noticed", permissive::permissive_is_noticed),
-        ("d32_an_operator_alone_only_tightens", search::an_operator_alone_only_tightens),
-        ("d32_all_roles_together_only_tighten", search::all_roles_together_only_tighten),
-        ("d32_nobody_gains_once_the_counted_are_gone", search::nobody_gains_once_the_counted_are_gone),
-        ("d32_other_roles_change_nothing_alone", search::other_roles_change_nothing_alone),
+        ("d32_everybody_has_the_powers_of_the_table", walk::d32_everybody_has_the_powers_of_the_table),
+        ("d32_permissive_is_noticed", permissive::d32_permissive_is_noticed),
+        ("d32_an_operator_alone_only_tightens", search::d32_an_operator_alone_only_tightens),
+        ("d32_all_roles_together_only_tighten", search::d32_all_roles_together_only_tighten),
+        ("d32_nobody_gains_once_the_counted_are_gone", search::d32_nobody_gains_once_the_counted_are_gone),
+        ("d32_other_roles_change_nothing_alone", search::d32_other_roles_change_nothing_alone),
     ];
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     for (name, test) in tests.iter().filter(|(name, _)| name.contains(&filter)) {

@@ -229,7 +229,7 @@ fn switches(old: &Entries, new: &Entries) -> Vec<String> {
 }
 
 /// The comparison finds each kind of gain, and nothing where there is none.
-pub(crate) fn permissive_is_noticed() {
+pub(crate) fn d32_permissive_is_noticed() {
     let start = &phases()[2];
     let gov = |table: &str| format!("public:ccf.gov.{table}");
     let (bob, first) = (&people().members["bob"].id, &people().machines["first"].id);

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use constitution::{Budget, Call, Context, DEFAULT_CONSTITUTION, Engine, RuntimeLimits, Tables};
 use kv::State;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
@@ -22,6 +23,9 @@ export function ask(questions) {
     const answer = (votes) => (valid ? resolve(text, proposer, votes, id) : `Refused: ${description}`);
     return ballots.map(answer);
   });
+}
+export function names() {
+  return [...ACTIONS.keys()];
 }
 ";
 /// An id that no proposal has.
@@ -57,12 +61,21 @@ pub(crate) fn ask(state: &State, questions: &[Question<'_>]) -> Vec<Vec<String>>
     asked.chunks(AT_ONCE).flat_map(|some| ask_some(state, json!(some))).collect()
 }
 
+/// The names of all actions.
+pub(crate) fn action_names() -> Vec<String> {
+    call(&State::default(), "names", Vec::new())
+}
+
 fn ask_some(state: &State, questions: Value) -> Vec<Vec<String>> {
+    call(state, "ask", vec![questions])
+}
+
+fn call<T: DeserializeOwned>(state: &State, function: &str, arguments: Vec<Value>) -> T {
     let call = Call {
         module_name: "public:ccf.gov.constitution[0]".into(),
         module_text: MODULE.clone(),
-        function: "ask".into(),
-        arguments: vec![questions],
+        function: function.into(),
+        arguments,
         context: Context::ReadOnly,
         created_at_ms: 0,
         seed: [0; 32],

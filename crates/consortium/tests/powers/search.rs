@@ -69,7 +69,7 @@ fn deserted() -> Vec<Place> {
 
 /// Each proposal, then in each state that this leads to those that have become lawful, and (once, since the tables are the same
 /// elsewhere) those that change what the first one has changed; then sequences.
-pub(crate) fn an_operator_alone_only_tightens() {
+pub(crate) fn d32_an_operator_alone_only_tightens() {
     let mut findings = Vec::new();
     for (name, start) in inhabited() {
         let first = lawful(&start, "oper", &alphabet());
@@ -92,7 +92,7 @@ pub(crate) fn an_operator_alone_only_tightens() {
 }
 
 /// Somebody with every role, while all options are off.
-pub(crate) fn all_roles_together_only_tighten() {
+pub(crate) fn d32_all_roles_together_only_tighten() {
     let mut findings = Vec::new();
     for (name, mut start) in inhabited() {
         start.activate("zoe");
@@ -102,7 +102,7 @@ pub(crate) fn all_roles_together_only_tighten() {
     report(findings);
 }
 
-pub(crate) fn nobody_gains_once_the_counted_are_gone() {
+pub(crate) fn d32_nobody_gains_once_the_counted_are_gone() {
     let mut findings = Vec::new();
     for (name, start) in deserted() {
         for actor in ["oper", "reco", "cgso", "cont"] {
@@ -114,7 +114,7 @@ pub(crate) fn nobody_gains_once_the_counted_are_gone() {
 }
 
 /// Without an option that is on, these roles only take votes away: what they can do alone, anybody can.
-pub(crate) fn other_roles_change_nothing_alone() {
+pub(crate) fn d32_other_roles_change_nothing_alone() {
     let mut findings = Vec::new();
     for (name, start) in inhabited() {
         for actor in ["reco", "cgso", "cont"] {

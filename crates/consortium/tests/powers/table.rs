@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::questions::action_names;
+
 const TEXT: &str = include_str!("../../../../tests/data/powers.tsv");
 /// Written down by hand, so that no row is lost unnoticed.
 const ROWS: usize = 224;
@@ -135,6 +137,9 @@ pub(crate) fn the_table_is_whole() {
     let actions = rows.iter().flat_map(|row| row.actions.as_array().unwrap());
     let actions: BTreeSet<&str> = actions.map(|action| action["name"].as_str().unwrap()).collect();
     assert_eq!(actions.len(), ACTIONS, "{actions:?}");
+    for known in action_names() {
+        assert!(actions.contains(known.as_str()), "the table has no row for {known}");
+    }
     for row in &rows {
         assert!(row.who[5].iter().all(|who| *who == Who::MayNotPropose), "{}: who is only Accepted", row.name);
         assert!(row.who[4][0] == Who::NoSuchProposer, "{}: no counted member is Active before", row.name);

@@ -33,7 +33,7 @@ struct Place<'a> {
 }
 
 /// Every row in every phase by every proposer.
-pub(crate) fn everybody_has_the_powers_of_the_table() {
+pub(crate) fn d32_everybody_has_the_powers_of_the_table() {
     phases();
     let rows = rows();
     let places: Vec<(usize, usize)> = (0..rows.len()).flat_map(|row| (0..4).map(move |phase| (row, phase))).collect();
