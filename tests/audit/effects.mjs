@@ -9,10 +9,8 @@
 //   previous_service_identity_endorsement    a signature of the service: that it is there
 
 import { isBundle, idOf } from "./certificates.mjs";
-import {
-  ENDORSEMENT, MEMBERS_INFO, MEMBERS_KEYS, NODE_SECRETS, NODES_INFO, RECOVERY_SHARES, SECRETS, SERVICE_CONFIG,
-  SERVICE_INFO,
-} from "./names.mjs";
+import { ENDORSEMENT, NODE_SECRETS, NODES_INFO, RECOVERY_SHARES, SECRETS, SERVICE_INFO } from "./names.mjs";
+import { checkHolders } from "./holders.mjs";
 import { ONLY, binaryOf, jsonOf, sortedJson, textOf } from "./state.mjs";
 import { removeTokenKeys, setTokenKeys } from "./tokens.mjs";
 
@@ -111,41 +109,10 @@ function sendToNodes(draft, taken) {
 }
 
 // New shares for those who hold one.
-export function issueShares(draft, taken) {
-  const { participants, owners } = shareHolders(draft);
-  if (participants.length + owners.length === 0) {
-    throw new Error(
-      "Failed to issue recovery shares: no active member has an encryption key, so nobody could recover the service",
-    );
-  }
-  const configured = jsonOf(draft.get(SERVICE_CONFIG, ONLY))?.recovery_threshold ?? 0;
-  const threshold = participants.length === 0 ? 1 : configured;
-  const isImpossible = participants.length > 0 && (threshold === 0 || threshold > participants.length);
-  if (isImpossible) {
-    const why = `a threshold of ${threshold} cannot be met by ${participants.length} participants`;
-    throw new Error(`Failed to issue recovery shares: ${why}`);
-  }
+function issueShares(draft, taken) {
+  const holders = checkHolders(draft).sort().join();
   taken(RECOVERY_SHARES, ONLY, (binary) => {
-    const holders = [...participants, ...owners].sort().join();
     const given = Object.keys(jsonOf(binary).encrypted_shares).sort().join();
     return given === holders ? undefined : `shares went to ${given}, and are for ${holders}`;
   });
-}
-
-// The active members who hold a recovery share, or the whole key.
-export function shareHolders(draft) {
-  const holders = { participants: [], owners: [] };
-  for (const [key, value] of draft.entries(MEMBERS_INFO)) {
-    const info = jsonOf(value);
-    if (info.status !== "Active" || draft.get(MEMBERS_KEYS, key) === undefined) {
-      continue;
-    }
-    const role = info.recovery_role ?? "Participant";
-    if (role === "Participant") {
-      holders.participants.push(textOf(key));
-    } else if (role === "Owner") {
-      holders.owners.push(textOf(key));
-    }
-  }
-  return holders;
 }

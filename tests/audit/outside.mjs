@@ -7,16 +7,20 @@
 //   jwt.public_signing_keys_…      the service fetched the keys of an issuer that was voted with auto_refresh
 //   nodes.info, .endorsed_certificates   a node resumed, or renewed its certificate
 //
-// Everything else below public:ccf.gov. is written by decisions, and by the first transaction of a service.
+// Everything else below public:ccf.gov. is written by decisions, and by the first transaction of a service; and so are the
+// two lists that the service keeps for them.
 
 import { isDeepStrictEqual } from "node:util";
 
-import { MEMBERS_ACKS, MEMBERS_INFO, NODES_CERTIFICATES, NODES_INFO, SIGNATURES } from "./names.mjs";
+import {
+  MEMBERS_ACKS, MEMBERS_INFO, NODES_CERTIFICATES, NODES_INFO, OPEN_PROPOSALS, RECENT_PROPOSERS, SIGNATURES,
+} from "./names.mjs";
 import { readRequest } from "./requests.mjs";
 import { ONLY, binaryOf, jsonOf, sortedJson, textOf } from "./state.mjs";
 import { ISSUERS, TOKEN_KEYS } from "./tokens.mjs";
 
 const GOVERNANCE = "public:ccf.gov.";
+const LISTS = [OPEN_PROPOSALS, RECENT_PROPOSERS];
 const OF_NODES = [NODES_INFO, NODES_CERTIFICATES];
 
 // Roots that were signed so far: a digest to be confirmed is one of them.
@@ -29,7 +33,7 @@ export class Outside {
       this.#roots.add(jsonOf(signature).root);
     }
     for (const [table, writes] of entry.tables) {
-      if (!table.startsWith(GOVERNANCE) || OF_NODES.includes(table)) {
+      if (OF_NODES.includes(table) || !(table.startsWith(GOVERNANCE) || LISTS.includes(table))) {
         continue;
       }
       for (const [key, value] of writes) {

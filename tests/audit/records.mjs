@@ -2,9 +2,10 @@
 
 import { X509Certificate, createPublicKey } from "node:crypto";
 
+import { checkHolders } from "./holders.mjs";
 import {
-  CONSTITUTION, MEMBERS_INFO, NODES_CERTIFICATES, NODES_INFO, OPEN_PROPOSALS, PROPOSALS_INFO, SERVICE_CONFIG,
-  SERVICE_INFO,
+  CONSTITUTION, MEMBERS_INFO, MEMBERS_KEYS, NODES_CERTIFICATES, NODES_INFO, OPEN_PROPOSALS, PROPOSALS_INFO,
+  SERVICE_CONFIG, SERVICE_INFO,
 } from "./names.mjs";
 import { ONLY, binaryOf, jsonOf, sortedJson, textOf } from "./state.mjs";
 
@@ -42,33 +43,38 @@ function listIfOpen(draft, id, state) {
 export function followProposals(draft, ids) {
   for (const id of ids) {
     const binary = draft.get(PROPOSALS_INFO, id);
-    const info = binary === undefined ? undefined : parsed(PROPOSALS_INFO, binary, isProposalInfo);
-    listIfOpen(draft, id, info?.state);
+    listIfOpen(draft, id, parsedIfAny(PROPOSALS_INFO, binary, isProposalInfo)?.state);
   }
 }
 
-// Throws if a record without which the service cannot go on is no longer one. `touched` holds [table, key].
+// Throws if a record without which the service cannot go on is no longer one, or if nobody could recover an open service
+// any more. `touched` holds [table, key].
 export function checkNeeded(draft, touched) {
-  const needed = new Map([
-    [CONSTITUTION, (value) => typeof value === "string"],
-    [MEMBERS_INFO, isMemberInfo],
-    [SERVICE_CONFIG, isConfiguration],
-    [SERVICE_INFO, isServiceInfo],
-  ]);
   for (const [table, key] of touched) {
-    if (table === NODES_INFO || table === NODES_CERTIFICATES) {
-      checkNodes(draft);
-    }
-    if (!needed.has(table)) {
-      continue;
-    }
-    const isOfSingleRecord = table !== MEMBERS_INFO;
-    const binary = draft.get(table, isOfSingleRecord ? ONLY : key);
-    if (binary !== undefined) {
-      parsed(table, binary, needed.get(table));
-    } else if (table === CONSTITUTION || table === SERVICE_INFO) {
-      throw new Error(`${table} does not hold what it must: it is empty`);
-    }
+    NEEDED.get(table)?.(draft, key);
+  }
+  const isAboutShares = touched.some(([table]) => ABOUT_SHARES.includes(table));
+  if (isAboutShares && parsed(SERVICE_INFO, draft.get(SERVICE_INFO, ONLY), isServiceInfo).status === "Open") {
+    checkHolders(draft);
+  }
+}
+
+const ABOUT_SHARES = [MEMBERS_INFO, MEMBERS_KEYS, SERVICE_CONFIG, SERVICE_INFO];
+const NEEDED = new Map([
+  [CONSTITUTION, (draft) => parsed(CONSTITUTION, draft.get(CONSTITUTION, ONLY), isText)],
+  [MEMBERS_INFO, (draft, key) => parsedIfAny(MEMBERS_INFO, draft.get(MEMBERS_INFO, key), isMemberInfo)],
+  [NODES_CERTIFICATES, checkNodes],
+  [NODES_INFO, checkNodes],
+  [SERVICE_CONFIG, (draft) => parsedIfAny(SERVICE_CONFIG, draft.get(SERVICE_CONFIG, ONLY), isConfiguration)],
+  [SERVICE_INFO, checkService],
+]);
+
+// The service keeps its key.
+function checkService(draft) {
+  const { cert } = parsed(SERVICE_INFO, draft.get(SERVICE_INFO, ONLY), isServiceInfo);
+  const before = new X509Certificate(jsonOf(draft.before(SERVICE_INFO, ONLY)).cert);
+  if (!isCertified(binaryOf(cert), before.publicKey)) {
+    throw new Error(`${SERVICE_INFO} does not hold what it must: `);
   }
 }
 
@@ -86,12 +92,17 @@ function checkNodes(draft) {
   }
 }
 
+// Whether a certificate is for a key, which is a key object or PEM.
 function isCertified(certificate, key) {
   try {
-    return new X509Certificate(textOf(certificate)).publicKey.equals(createPublicKey(key));
+    return new X509Certificate(textOf(certificate)).publicKey.equals(typeof key === "string" ? createPublicKey(key) : key);
   } catch {
     return false;
   }
+}
+
+function parsedIfAny(table, binary, isRight) {
+  return binary === undefined ? undefined : parsed(table, binary, isRight);
 }
 
 function parsed(table, binary, isRight) {

@@ -70,7 +70,12 @@ export class Draft {
     return [...rows].sort(byKey);
   }
 
-  // Before this transaction.
+  // The value before this transaction.
+  before(table, key) {
+    return this.#base.get(table, key);
+  }
+
+  // Who wrote it before this transaction.
   written(table, key) {
     return this.#base.written(table, key);
   }

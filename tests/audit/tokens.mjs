@@ -90,28 +90,36 @@ function readKey(issuer, key, at) {
   return constraint === undefined ? { issuer, public_key } : { constraint, issuer, public_key };
 }
 
+// By its numbers, or else of the first certificate; where there are both, they agree.
 function publicKey(key, at) {
-  const [n, e, crv, x, y] = ["n", "e", "crv", "x", "y"].map((name) => text(key, name, MOST_NUMBER, at));
-  try {
-    if (n !== undefined && e !== undefined) {
-      return createPublicKey({ key: { kty: "RSA", n, e }, format: "jwk" });
-    }
-    if (crv !== undefined && x !== undefined && y !== undefined) {
-      return createPublicKey({ key: { kty: "EC", crv, x, y }, format: "jwk" });
-    }
-  } catch (error) {
-    throw new Error(`${at}: ${error.message}`);
+  const numbers = keyOfNumbers(key, at);
+  if (key.x5c === undefined) {
+    check(numbers !== undefined, `${at} must have n and e, or crv, x and y, or x5c`);
+    return numbers;
   }
-  return keyOfCertificate(key, at);
+  const certified = keyOfCertificate(key, at);
+  check(numbers === undefined || numbers.equals(certified), `${at}.x5c[0] is the certificate of another key`);
+  return certified;
 }
 
-function keyOfCertificate({ x5c }, at) {
-  check(x5c !== undefined, `${at} must have n and e, or crv, x and y, or x5c`);
+// The numbers of its kind; others are not looked at.
+function keyOfNumbers(key, at) {
+  const { kty } = key;
+  const names = kty === "RSA" ? ["n", "e"] : ["crv", "x", "y"];
+  const numbers = names.map((name) => [name, text(key, name, MOST_NUMBER, at)]);
+  const isWhole = numbers.every(([, value]) => value !== undefined);
+  return isWhole ? createPublicKey({ key: { kty, ...Object.fromEntries(numbers) }, format: "jwk" }) : undefined;
+}
+
+function keyOfCertificate({ kty, x5c }, at) {
   check(Array.isArray(x5c) && x5c.length > 0, `${at}.x5c must be an array of certificates`);
   check(x5c.length <= MOST_CERTIFICATES, `${at}.x5c has ${x5c.length} certificates; there may be ${MOST_CERTIFICATES}`);
   check(typeof x5c[0] === "string", `${at}.x5c[0] must be a string`);
   checkLength(`${at}.x5c[0]`, x5c[0], MOST_CERTIFICATE);
-  return new X509Certificate(Buffer.from(x5c[0], "base64")).publicKey;
+  const { publicKey } = new X509Certificate(Buffer.from(x5c[0], "base64"));
+  const isOfKind = publicKey.asymmetricKeyType === kty.toLowerCase();
+  check(isOfKind, `${at}.x5c[0] is the certificate of a key of another kind than kty says`);
+  return publicKey;
 }
 
 // The host of the constraint is that of the issuer, or a parent domain.

@@ -34,6 +34,7 @@ const OWN_WORDS = new RegExp(
     "Failed to make a certificate: ",
     "Failed to convert (?:pem to jwk|jwk to pem): ",
     "Failed to verify signature: ",
+    "encryption key of member m\\[[0-9a-f]*\\]: ",
   ].join("|"),
 );
 

@@ -16,6 +16,7 @@ const MOST_NEWCOMERS: usize = 4;
 pub struct World {
     pub dice: Dice,
     pub service_certificate: String,
+    pub is_open: bool,
     pub node_id: String,
     pub keys: KeyFolder,
     pub api: Api,
@@ -66,7 +67,8 @@ impl World {
         let actions = names_of_actions(&shipped);
         let mut world = Self {
             dice,
-            service_certificate: std::fs::read_to_string(node.service_certificate())?,
+            service_certificate: String::new(),
+            is_open: false,
             node_id: nodes["value"][0]["nodeId"].as_str().unwrap_or_default().to_owned(),
             keys,
             api,
@@ -136,7 +138,7 @@ impl World {
         }
     }
 
-    /// Who is a member, and which proposals are open.
+    /// Who is a member, which proposals are open, and how the service is.
     pub async fn look_around(&mut self) -> Result<()> {
         let members = self.api.get(&format!("/gov/service/members?{API_VERSION}")).await?.json()?;
         let members = members["value"].as_array().cloned().unwrap_or_default();
@@ -147,6 +149,9 @@ impl World {
         let open: BTreeSet<String> =
             proposals.iter().filter(|one| one["proposalState"] == "Open").map(|one| text(&one["proposalId"])).collect();
         self.open.retain(|one| open.contains(&one.id));
+        let info = self.api.get(&format!("/gov/service/info?{API_VERSION}")).await?.json()?;
+        self.service_certificate = text(&info["certificate"]);
+        self.is_open = info["status"] == "Open";
         Ok(())
     }
 
@@ -206,10 +211,13 @@ impl World {
         Some((open.id.clone(), open.proposer.clone()))
     }
 
-    /// A member other than a founder, or nobody known; a founder only if `founders_too` and rarely.
-    pub fn somebody(&mut self, founders_too: bool) -> String {
-        let founder = founders_too && self.dice.chance(5);
-        let choices = self.statuses.keys().filter(|id| self.founders.contains(id) == founder).cloned().collect();
+    /// A member other than a founder, or nobody known; the first founder, who could recover the service, only if
+    /// `founder_too` and rarely.
+    pub fn somebody(&mut self, founder_too: bool) -> String {
+        if founder_too && self.dice.chance(5) {
+            return self.founders()[0].clone();
+        }
+        let choices = self.statuses.keys().filter(|id| !self.founders.contains(id)).cloned().collect();
         let choices = self.by_name(choices);
         if choices.is_empty() || self.dice.chance(10) { "cd".repeat(32) } else { self.dice.pick(&choices).clone() }
     }
