@@ -140,8 +140,9 @@ function isNotBelow(version, minimum) {
   return isNumeral(version) && isNumeral(minimum) && BigInt(version) >= BigInt(minimum);
 }
 
+// As many digits as a number of 64 bits can have: longer ones would take long to compare.
 function isNumeral(text) {
-  return /^[0-9]+$/.test(String(text));
+  return /^[0-9]{1,20}$/.test(String(text));
 }
 
 // ---- TCB versions ----

@@ -232,6 +232,7 @@ fn join_policies_with_wrong_arguments() {
         ("add_snp_uvm_endorsement", json!({"did": "d"}), "feed must be of type string but is undefined"),
         ("add_snp_uvm_endorsement", uvm(json!(100)), "svn must be of type string but is number"),
         ("add_snp_uvm_endorsement", uvm(json!("x")), "svn must be a number"),
+        ("add_snp_uvm_endorsement", uvm(json!("1".repeat(21))), "svn must be a number"),
         ("remove_snp_uvm_endorsement", json!({"did": "d"}), "feed must be of type string but is undefined"),
         ("set_snp_minimum_tcb_version_hex", json!({}), "cpuid must be of type string but is undefined"),
         ("set_snp_minimum_tcb_version_hex", tcb("zz", "1"), "cpuid must contain exactly 8 characters"),

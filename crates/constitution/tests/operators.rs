@@ -200,6 +200,55 @@ fn d32_nobody_who_was_invited_becomes_an_operator() {
     }
 }
 
+/// What somebody may do alone in one role and in another is not lawful together: each role is a rule of its own.
+#[test]
+fn d32_roles_do_not_add_up() {
+    let mut consortium = operated();
+    consortium.member("c", "Active", json!({}));
+    let roles = json!({"cgsOperator": "true", "contractOperator": "true"});
+    consortium.member("o", "Active", json!({"isOperator": true, "cgsRoles": roles}));
+    consortium.enable("autoapprove-constitution-proposal");
+    consortium.enable("autoapprove-deploymentspec-proposal");
+    let alone = [
+        action("trigger_snapshot", Value::Null),
+        action("set_constitution", json!({"constitution": "x"})),
+        action("set_deployment_spec", json!({"contractId": "1", "spec": {"data": 1}})),
+    ];
+    for (at, one) in alone.iter().enumerate() {
+        assert_eq!(consortium.resolve("o", &json!([one]), ""), "Accepted", "{one}");
+        for other in alone.iter().skip(at + 1) {
+            assert_eq!(consortium.resolve("o", &json!([one, other]), ""), "Open", "{one} {other}");
+            assert_eq!(consortium.resolve("o", &json!([other, one]), "o+ r+"), "Open", "{one} {other}");
+        }
+    }
+}
+
+/// Other rules need everybody who is counted, and somebody, whoever proposes them and whatever the service does.
+#[test]
+fn d07_other_rules_are_for_all_in_every_state_of_the_service() {
+    let rules = only("set_constitution", json!({"constitution": "x"}));
+    for state in STATES {
+        let mut consortium = operated();
+        consortium.member("d", "Accepted", json!({}));
+        consortium.member("g", "Active", json!({"cgsRoles": {"cgsOperator": "true"}}));
+        consortium.service(state, "x");
+        for proposer in ["o", "r", "g"] {
+            assert_eq!(consortium.resolve(proposer, &rules, "o+ r+ g+ c+ d+"), "Open", "nobody is active: {state}");
+        }
+        consortium.member("c", "Active", json!({}));
+        consortium.member("d", "Active", json!({}));
+        for proposer in ["o", "r", "g", "c"] {
+            assert_eq!(consortium.resolve(proposer, &rules, "o+ r+ g+ c+"), "Open", "{proposer}: {state}");
+            assert_eq!(consortium.resolve(proposer, &rules, "o+ r+ g+ c+ d-"), "Open", "{proposer}: {state}");
+            assert_eq!(consortium.resolve(proposer, &rules, "o- r- g- c+ d+"), "Accepted", "{proposer}: {state}");
+        }
+        consortium.enable("autoapprove-constitution-proposal");
+        for (proposer, expected) in [("o", "Open"), ("r", "Open"), ("c", "Open"), ("g", "Accepted")] {
+            assert_eq!(consortium.resolve(proposer, &rules, "c- d-"), expected, "delegated, {proposer}: {state}");
+        }
+    }
+}
+
 /// What an operator must never make wider, as of one state of the service.
 struct Ground {
     feeds: BTreeMap<String, u64>,
