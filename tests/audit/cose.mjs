@@ -59,7 +59,7 @@ function head(major, count) {
   return bytes;
 }
 
-// As much of CBOR (RFC 8949) as these messages use: definite lengths, no floating point numbers.
+// One item of CBOR (RFC 8949). Floating point numbers, which no request needs, are undefined.
 export function decode(bytes) {
   const [value, at] = item(Buffer.from(bytes), 0, 0);
   if (at !== bytes.length) {
@@ -68,8 +68,13 @@ export function decode(bytes) {
   return value;
 }
 
+const DEEPEST = 32;
+const BREAK = 0xff;
+const [BYTES, TEXT, LIST, MAP, TAG] = [2, 3, 4, 5, 6];
+
+// The item that begins at `start`, and where it ends.
 function item(bytes, start, depth) {
-  if (start >= bytes.length || depth > 16) {
+  if (start >= bytes.length || depth > DEEPEST) {
     throw new Error("the CBOR ends too early, or is nested too deeply");
   }
   const major = bytes[start] >> 5;
@@ -78,53 +83,67 @@ function item(bytes, start, depth) {
     case 0:
       return [argument, at];
     case 1:
-      return [-1 - argument, at];
-    case 2:
-      return [slice(bytes, at, argument), at + argument];
-    case 3:
-      return [slice(bytes, at, argument).toString("utf8"), at + argument];
-    case 4:
-      return list(bytes, at, argument, depth);
-    case 5: {
-      const [flat, end] = list(bytes, at, 2 * argument, depth);
+      return [-1 - Number(argument), at];
+    case BYTES:
+    case TEXT:
+      return string(bytes, at, argument, major, depth);
+    case LIST:
+      return items(bytes, at, argument, depth);
+    case MAP: {
+      const [flat, end] = items(bytes, at, argument === undefined ? undefined : 2 * argument, depth);
       return [new Map(flat.flatMap((key, index) => (index % 2 === 0 ? [[key, flat[index + 1]]] : []))), end];
     }
-    case 6: {
+    case TAG: {
       const [value, end] = item(bytes, at, depth + 1);
       return [{ tag: argument, value }, end];
     }
     default:
-      return [{ 20: false, 21: true }[argument], at];
+      return [{ 20: false, 21: true, 22: null }[bytes[start] & 31], at];
   }
 }
 
+// The number in the head of an item, undefined where the length is not given, and where the head ends.
 function argumentOf(bytes, start) {
   const low = bytes[start] & 31;
   if (low < 24) {
     return [low, start + 1];
   }
-  if (low > 27) {
-    throw new Error("the CBOR has a length that is not definite");
+  if (low === 31) {
+    return [undefined, start + 1];
   }
   const size = 2 ** (low - 24);
-  const value = size === 8 ? Number(bytes.readBigUInt64BE(start + 1)) : bytes.readUIntBE(start + 1, size);
+  if (low > 27 || start + 1 + size > bytes.length) {
+    throw new Error("the head of a CBOR item is wrong");
+  }
+  const value = size === 8 ? safe(bytes.readBigUInt64BE(start + 1)) : bytes.readUIntBE(start + 1, size);
   return [value, start + 1 + size];
 }
 
-function list(bytes, start, count, depth) {
-  const items = [];
-  let at = start;
-  for (let left = count; left > 0; left--) {
-    const [value, end] = item(bytes, at, depth + 1);
-    items.push(value);
-    at = end;
-  }
-  return [items, at];
+// As a number, if it can be one.
+function safe(value) {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
 }
 
-function slice(bytes, at, length) {
+function string(bytes, at, length, major, depth) {
+  if (length === undefined) {
+    const [parts, end] = items(bytes, at, undefined, depth);
+    return [major === TEXT ? parts.join("") : Buffer.concat(parts), end];
+  }
   if (at + length > bytes.length) {
     throw new Error("the CBOR ends too early");
   }
-  return bytes.subarray(at, at + length);
+  const content = bytes.subarray(at, at + length);
+  return [major === TEXT ? content.toString("utf8") : content, at + length];
+}
+
+// So many items, or those up to a break.
+function items(bytes, start, count, depth) {
+  const found = [];
+  let at = start;
+  while (count === undefined ? bytes[at] !== BREAK : found.length < count) {
+    const [value, end] = item(bytes, at, depth + 1);
+    found.push(value);
+    at = end;
+  }
+  return [found, count === undefined ? at + 1 : at];
 }

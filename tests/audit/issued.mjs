@@ -26,12 +26,11 @@ export function certificateFor(draft, entry, wanted) {
   const service = new X509Certificate(jsonOf(draft.get(SERVICE_INFO, ONLY)).cert);
   const asked = { from: startOf(wanted.validFrom), days: wanted.days, issuer: service.publicKey };
   asked.key = isForNode ? keyOfRequest(wanted.request) : spkiOf(service);
-  const recorded = recordedCertificates(entry).find((pem) => isAsAsked(pem, asked));
-  return recorded ?? "a certificate that is not in the ledger\n";
+  const recorded = recordedCertificates(entry).find(({ certificate }) => isAsAsked(certificate, asked));
+  return recorded?.pem ?? "a certificate that is not in the ledger\n";
 }
 
-function isAsAsked(pem, { from, days, issuer, key }) {
-  const certificate = new X509Certificate(pem);
+function isAsAsked(certificate, { from, days, issuer, key }) {
   const [since, until] = [certificate.validFrom, certificate.validTo].map((text) => Date.parse(text));
   return (
     spkiOf(certificate).equals(key) &&
@@ -48,7 +47,16 @@ function recordedCertificates(entry) {
   const values = [...entry.tables.values()].flatMap((writes) => [...writes.values()]);
   const texts = values.filter((value) => value !== null).map(textOf);
   const blocks = texts.flatMap((text) => text.match(BLOCK) ?? []);
-  return blocks.map((pem) => pem.replaceAll("\\n", "\n").replace(/\n*$/, "\n"));
+  return blocks.map((block) => block.replaceAll("\\n", "\n").replace(/\n*$/, "\n")).flatMap(certificateOf);
+}
+
+// What only looks like a certificate is none: a transaction also has texts that anybody may have written.
+function certificateOf(pem) {
+  try {
+    return [{ pem, certificate: new X509Certificate(pem) }];
+  } catch {
+    return [];
+  }
 }
 
 // `YYYY-MM-DD HH:MM:SS`, `YYMMDDHHMMSSZ` (1950 to 2049) or `YYYYMMDDHHMMSSZ`, in UTC; in milliseconds.

@@ -31,12 +31,19 @@ const judged = new Map();
 export async function run({ text, name, parameters, draft, request, applies = false, certify }) {
   for (;;) {
     const host = new Host({ draft, applies, seed: request.seed, constitutions: judged, certify });
-    const outcome = await attempt(host, text, name, parameters, request.createdAt * 1000, applies);
+    const now = millisecondsOf(request.createdAt);
+    const outcome = await attempt(host, text, name, parameters, now, applies);
     if (host.unjudged === undefined) {
       return outcome;
     }
-    judged.set(host.unjudged, await faultOf(host.unjudged, request.createdAt * 1000));
+    judged.set(host.unjudged, await faultOf(host.unjudged, now));
   }
+}
+
+// The service counts in 64 bits, with a sign.
+function millisecondsOf(seconds) {
+  const [most, exact] = [2n ** 63n - 1n, BigInt(seconds) * 1000n];
+  return Number(exact < most ? exact : most);
 }
 
 async function attempt(host, text, name, parameters, now, applies) {
