@@ -5,7 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use suites::{
-    API_VERSION, Consortium, Finished, KeyFolder, Node, Result, Settings, action, python, repository, run, scratch,
+    API_VERSION, Consortium, Finished, KeyFolder, Node, Result, Settings, action, cgs_binary, copy_directory, python,
+    repository, run, scratch,
 };
 
 /// A fresh node, not yet open, and its members.
@@ -93,6 +94,52 @@ fn check_ledger(node: &Node, receipts: &Path) -> Result<()> {
     python_script("ledger.py", &[&node.ledger(), option, receipts, chain, service, &certificate])?
         .succeeded("ledger.py")?;
     python_script("receipts.py", &[receipts, service, &certificate])?.succeeded("receipts.py")?;
+    Ok(())
+}
+
+/// What `cgs ledger verify` says of a ledger: the last transaction and the number of signatures.
+fn judged(ledger: &Path) -> Result<(String, u64)> {
+    let command = ["ledger", "verify", "--output", "json", "--strict"];
+    let report: Value =
+        serde_json::from_str(&run(Command::new(cgs_binary()).args(command).arg(ledger))?.succeeded("cgs")?)?;
+    assert_eq!(report["verified"], report["last"], "{report}");
+    let last = report["last"].as_str().and_then(|last| last.split('.').nth(1)).ok_or("there is no last transaction")?;
+    Ok((last.to_owned(), report["signatures"].as_u64().ok_or("a number is missing")?))
+}
+
+/// Ledgers of real services, one of them recovered, expired and with entries of old types.
+#[test]
+fn python_and_cgs_agree_on_ledgers_of_ccf() -> Result<()> {
+    let ledgers = repository().join("tests/data/ccf-ledgers");
+    for service in ["expired_service", "cose_flipflop_service"] {
+        let ledger = ledgers.join(service).join("ledger");
+        let said = python_script("ledger.py", &[&ledger, Path::new("--deprecated")])?.succeeded("ledger.py")?;
+        let (last, signatures) = judged(&ledger)?;
+        assert_eq!(said.trim(), format!("{last} transactions, {signatures} signatures, verified until {last}"));
+    }
+    let snapshot = ledgers.join("expired_service/snapshots/snapshot_61_62.committed");
+    let options = [Path::new("--deprecated"), Path::new("--snapshot"), &snapshot];
+    let ledger = ledgers.join("expired_service/ledger");
+    python_script("ledger.py", &[[ledger.as_path()].as_slice(), &options].concat())?.succeeded("ledger.py")?;
+    Ok(())
+}
+
+/// One byte of a transaction, changed: both refuse.
+#[test]
+fn python_and_cgs_refuse_a_changed_ledger_of_ccf() -> Result<()> {
+    let directory = scratch("interop-changed")?;
+    let file = "ledger_15-46.committed";
+    let genuine = repository().join("tests/data/ccf-ledgers/cose_flipflop_service/ledger");
+    for place in [200, 9_000, 20_000] {
+        let ledger = directory.join(place.to_string());
+        copy_directory(&genuine, &ledger)?;
+        let mut bytes = std::fs::read(genuine.join(file))?;
+        bytes[place] ^= 0x10;
+        std::fs::write(ledger.join(file), bytes)?;
+        let ours = run(Command::new(cgs_binary()).args(["ledger", "verify"]).arg(&ledger))?;
+        assert!(ours.code != 0 && ours.stderr.contains(file), "{place}: {}{}", ours.stdout, ours.stderr);
+        assert_ne!(python_script("ledger.py", &[&ledger])?.code, 0, "byte {place}");
+    }
     Ok(())
 }
 
