@@ -17,9 +17,8 @@ const USAGE: &str = "usage: cargo xtask test [--only STEP]... [--raise]
        cargo xtask bench [--rounds N] [--seconds S] [--write]
        cargo xtask dist [--check [--in DIR]]
 
-test   builds the binary and runs everything: unit and property tests, then the suites over real processes. Steps:
-       unit, conformance, interop, decisions, cli, load, fork, values, crash. --raise writes higher numbers of matches into
-       tests/conformance/pending.txt
+test   builds the binary and runs everything: unit and property tests, then the suites over real processes. --only
+       takes one step (a wrong one lists all); --raise writes higher numbers of matches into tests/conformance/pending.txt
 lint   rustfmt, clippy, rustdoc and the project's own rules, warnings being errors
 dist   builds the binary so that others get the same bytes, and prints its digest; --check builds the last commit twice,
        in two directories, and compares
