@@ -5,6 +5,8 @@
 //! believed here must be believed there, and what is believed there only must be one of the places that it does not look
 //! at: [`UNREAD`] in a report, and in a certificate what it says outside its signed part about how it is signed.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the failure report of a test")]
+
 use std::path::PathBuf;
 
 use attestation::{Check, Trail, snp};

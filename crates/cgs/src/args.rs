@@ -1,8 +1,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    ca_bundle, completions, context::Global, contract, demo, deployment, exit, jwt_issuer, ledger, login, member, node,
-    profile, proposal, receipt, rules, service, user,
+    attestation, ca_bundle, completions, context::Global, contract, demo, deployment, exit, jwt_issuer, ledger, login,
+    member, node, profile, proposal, receipt, rules, service, user,
 };
 
 const TOUR: &str = "\
@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// Ledger files: verify and read them, offline
     #[command(subcommand)]
     Ledger(ledger::Verb),
+    /// Evidence of clean rooms: verify it and read what it proves, offline
+    #[command(subcommand)]
+    Attestation(attestation::Verb),
     Completions(completions::Args),
     /// Run scripts for a node (the node starts this by itself)
     #[command(hide = true)]

@@ -1,7 +1,7 @@
 //! Files that people hand to commands.
 
 use std::{
-    io::Read,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -71,19 +71,25 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
 
 /// The text of a file, or of standard input for `-`.
 pub(crate) fn text(path: &Path) -> Result<String, CliError> {
-    let mut text = String::new();
+    let not_text = |_| std::io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8");
+    String::from_utf8(bytes(path)?).map_err(not_text).map_err(CliError::file(path))
+}
+
+/// The bytes of a file, or of standard input for `-`.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
     let failed = CliError::file(path);
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX + 1).read_to_string(&mut text)
+        std::io::stdin().lock().take(MAX + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(MAX + 1).read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes))
     };
     match read {
         Err(error) => Err(failed(error)),
-        Ok(_) if text.len() as u64 > MAX => {
+        Ok(_) if bytes.len() as u64 > MAX => {
             Err(CliError::usage(format!("{} is longer than {MAX} bytes", path.display())))
         }
-        Ok(_) => Ok(text),
+        Ok(_) => Ok(bytes),
     }
 }
 

@@ -28,8 +28,11 @@ const MEANINGS: [(u8, &str); 13] = [
     (Exit::ServiceChanged as u8, "this is not the pinned service"),
     (Exit::Forked as u8, "rolled back or forked: the service does not continue what it showed before"),
     (Exit::NotVerifiable as u8, "application NOT verifiable: nothing proves what runs there"),
-    (Exit::NotAsExpected as u8, "not as expected: differs from the invitation, --expect-build or what was judged"),
-    (Exit::ProofFailed as u8, "a receipt or ledger does not verify"),
+    (
+        Exit::NotAsExpected as u8,
+        "not as expected: differs from the invitation, --expect-build, a policy or what was judged",
+    ),
+    (Exit::ProofFailed as u8, "a receipt, a ledger or evidence does not verify"),
     (Exit::Interrupted as u8, "interrupted"),
 ];
 

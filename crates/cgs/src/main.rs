@@ -4,6 +4,7 @@
 //! [`output`] prints it, [`exit`] says how it ended.
 
 mod args;
+mod attestation;
 mod ca_bundle;
 mod completions;
 mod context;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::ScriptHost => Ok(()),
         Command::Node(args) if !args.is_online() => node::run(&args, &context),
         Command::Ledger(verb) => ledger::run(&verb, &context),
+        Command::Attestation(verb) => attestation::run(&verb, &context),
         Command::Completions(args) => completions::run(&args, Cli::command(), &context),
         Command::Profile(verb) => profile::run(&verb, &context),
         online => {
@@ -82,6 +84,10 @@ async fn run_online(command: Command, context: &Context) -> Result<(), CliError>
         Command::CaBundle(verb) => ca_bundle::run(&verb, context).await,
         Command::Constitution(verb) => rules::run(&verb, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
-        Command::ScriptHost | Command::Ledger(_) | Command::Completions(_) | Command::Profile(_) => Ok(()),
+        Command::ScriptHost
+        | Command::Ledger(_)
+        | Command::Attestation(_)
+        | Command::Completions(_)
+        | Command::Profile(_) => Ok(()),
     }
 }

@@ -41,6 +41,12 @@ fn every_part_of_every_certificate_counts() {
             };
             // Four bytes of head are followed by what is signed; the signature is the last 512 bytes.
             let signed = [Check::ChainChip, Check::ChainIntermediate, Check::ChainRootSignature][which];
+            for at in 0..4 {
+                for bit in 0..8 {
+                    let check = found(at, bit);
+                    assert!([signed, Check::ChainFormat].contains(&check), "{name}, certificate {which}, head at {at}");
+                }
+            }
             for _ in 0..6 {
                 let (at, bit) = (der.len() - 512 + random.below(512), random.below(8));
                 assert_eq!(found(at, bit), signed, "{name}, certificate {which}, signature at {at}");
