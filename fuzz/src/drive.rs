@@ -14,12 +14,20 @@ const EXECUTIONS: u64 = 3000;
 /// # Panics
 /// As the body, after keeping the input; and if there is no corpus.
 pub fn drive(name: &str, run: fn(&[u8])) {
+    drive_some(name, run, EXECUTIONS);
+}
+
+/// As [`drive`], over so many changes unless `FUZZ_EXECUTIONS` says otherwise: for bodies that take longer.
+///
+/// # Panics
+/// As [`drive`].
+pub fn drive_some(name: &str, run: fn(&[u8]), executions: u64) {
     let corpus = corpus(name);
     for input in &corpus {
         execute(name, run, input);
     }
     let mut mutator = Mutator::new(number("FUZZ_SEED").unwrap_or(1));
-    for _ in 0..number("FUZZ_EXECUTIONS").unwrap_or(EXECUTIONS) {
+    for _ in 0..number("FUZZ_EXECUTIONS").unwrap_or(executions) {
         execute(name, run, &mutator.input(&corpus));
     }
 }

@@ -7,9 +7,15 @@
 //! `FUZZ_EXECUTIONS` says how many inputs a body is run on (3000), `FUZZ_SEED` which ones. An input that makes a body fail is
 //! written to `target/fuzz/` and belongs into the corpus once its cause is mended.
 
+pub mod certificate;
+pub mod cose;
 mod drive;
 pub mod jwks;
 pub mod jwt;
+mod member;
 pub mod mutate;
+pub mod path;
+pub mod proposal;
+pub mod query;
 
-pub use drive::drive;
+pub use drive::{drive, drive_some};

@@ -3,6 +3,16 @@
 use fuzz::drive;
 
 #[test]
+fn certificate() {
+    drive("certificate", fuzz::certificate::run);
+}
+
+#[test]
+fn cose() {
+    drive("cose", fuzz::cose::run);
+}
+
+#[test]
 fn jwks() {
     drive("jwks", fuzz::jwks::run);
 }
@@ -10,4 +20,19 @@ fn jwks() {
 #[test]
 fn jwt() {
     drive("jwt", fuzz::jwt::run);
+}
+
+#[test]
+fn path() {
+    drive("path", fuzz::path::run);
+}
+
+#[test]
+fn proposal() {
+    drive("proposal", fuzz::proposal::run);
+}
+
+#[test]
+fn query() {
+    drive("query", fuzz::query::run);
 }

@@ -1,6 +1,6 @@
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use crate::{CryptoError, ForeignKey, PublicKey, Result, Scheme, foreign, sha256};
+use crate::{CryptoError, ForeignKey, PublicKey, Result, Scheme, foreign, pem_text, sha256};
 
 /// Bytes of a certificate, DER. TLS takes none that is larger either.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 << 10;
@@ -167,7 +167,7 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>> {
 /// [`MAX_PEM_BYTES`] and [`MAX_CERTIFICATES`].
 pub fn certificates_from_pem(text: &str) -> Result<Vec<Certificate>> {
     check_size("a text with certificates", text.len(), MAX_PEM_BYTES)?;
-    let blocks = pem::parse_many(text).map_err(|why| CryptoError::Certificate(why.to_string()))?;
+    let blocks = pem_text::all(text).map_err(CryptoError::Certificate)?;
     let certificates: Vec<_> = blocks.iter().filter(|block| block.tag() == "CERTIFICATE").collect();
     if certificates.len() > MAX_CERTIFICATES {
         let why = format!("there are {} certificates; there may be {MAX_CERTIFICATES}", certificates.len());

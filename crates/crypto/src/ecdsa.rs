@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use crate::{CryptoError, Digest, PublicKey, Result};
+use crate::{CryptoError, Digest, PublicKey, Result, pem_text};
 
 /// The curves that CCF allows, each with the hash that COSE pairs it with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl SigningKey {
     /// # Errors
     /// [`CryptoError::Key`]
     pub fn from_pem(text: &str) -> Result<Self> {
-        let blocks = pem::parse_many(text).map_err(|why| CryptoError::key("private key", why))?;
+        let blocks = pem_text::all(text).map_err(|why| CryptoError::key("private key", why))?;
         let block = blocks.iter().find(|block| block.tag().ends_with("PRIVATE KEY"));
         match block.map(|block| (block.tag(), block.contents())) {
             Some(("PRIVATE KEY", der)) => Self::from_pkcs8_der(der),

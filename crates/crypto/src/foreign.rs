@@ -10,6 +10,7 @@ use x509_parser::{
 use crate::{
     Certificate, CryptoError, Curve, PublicKey, Result,
     jwk::{KeyParts, OkpCurve},
+    pem_text,
 };
 
 /// The sizes of RSA keys that are taken, in bits.
@@ -82,7 +83,7 @@ impl ForeignKey {
     /// # Errors
     /// [`CryptoError::Key`] as [`Self::from_spki_der`], or [`CryptoError::Certificate`].
     pub fn from_pem(text: &str) -> Result<Self> {
-        let block = pem::parse(text).map_err(|why| CryptoError::key("public key", why))?;
+        let block = pem_text::first(text).map_err(|why| CryptoError::key("public key", why))?;
         match block.tag() {
             "CERTIFICATE" => Certificate::from_der(block.contents())?.foreign_key(),
             "PUBLIC KEY" => Self::from_spki_der(block.contents()),
@@ -184,7 +185,7 @@ fn is_exponent(e: &[u8]) -> bool {
 /// # Errors
 /// [`CryptoError::Key`] or [`CryptoError::Signing`].
 pub fn sign_rs256(private_key_pem: &str, message: &[u8]) -> Result<Vec<u8>> {
-    let block = pem::parse(private_key_pem).map_err(|why| CryptoError::key("RSA private key", why))?;
+    let block = pem_text::first(private_key_pem).map_err(|why| CryptoError::key("RSA private key", why))?;
     let key = RsaKeyPair::from_pkcs8(block.contents()).map_err(|why| CryptoError::key("RSA private key", why))?;
     let mut signed = vec![0; key.public_modulus_len()];
     let padding = &signature::RSA_PKCS1_SHA256;

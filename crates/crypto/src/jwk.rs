@@ -6,7 +6,7 @@ use aws_lc_rs::{
 };
 use x509_parser::{prelude::FromDer, public_key::PublicKey as Parsed, x509::SubjectPublicKeyInfo};
 
-use crate::{CryptoError, Curve, PublicKey, Result, certificate::encode_pem};
+use crate::{CryptoError, Curve, PublicKey, Result, certificate::encode_pem, pem_text};
 
 /// The largest RSA modulus that is converted, in bytes.
 const RSA_BYTES: usize = 2048;
@@ -57,7 +57,7 @@ impl KeyParts {
     /// # Errors
     /// [`CryptoError::Key`] for another kind of key than those above.
     pub fn from_pem(text: &str) -> Result<Self> {
-        let block = pem::parse(text).map_err(refused)?;
+        let block = pem_text::first(text).map_err(refused)?;
         match block.tag() {
             "PUBLIC KEY" => Self::from_spki_der(block.contents()),
             tag => Err(refused(format!("PEM block is a {tag:?}"))),

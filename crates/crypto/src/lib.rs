@@ -13,6 +13,7 @@ mod error;
 mod foreign;
 pub mod issue;
 mod jwk;
+mod pem_text;
 mod public_key;
 pub mod wrap;
 

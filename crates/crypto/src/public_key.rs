@@ -1,7 +1,7 @@
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey};
 use x509_parser::{oid_registry, prelude::FromDer, x509::SubjectPublicKeyInfo};
 
-use crate::{CryptoError, Curve, Digest, Result, certificate::encode_pem, ecdsa_der, sha256};
+use crate::{CryptoError, Curve, Digest, Result, certificate::encode_pem, ecdsa_der, pem_text, sha256};
 
 // SubjectPublicKeyInfo (RFC 5480) of an uncompressed point, up to the point itself.
 const P256_PREFIX: &str = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
@@ -41,7 +41,7 @@ impl PublicKey {
     /// # Errors
     /// As [`Self::from_spki_der`].
     pub fn from_pem(text: &str) -> Result<Self> {
-        let block = pem::parse(text).map_err(|why| CryptoError::key("public key", why))?;
+        let block = pem_text::first(text).map_err(|why| CryptoError::key("public key", why))?;
         match block.tag() {
             "PUBLIC KEY" => Self::from_spki_der(block.contents()),
             tag => Err(CryptoError::key("public key", format!("PEM block is a {tag:?}"))),

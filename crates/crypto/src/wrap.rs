@@ -6,7 +6,7 @@ use aws_lc_rs::rsa::{
 };
 use zeroize::Zeroizing;
 
-use crate::{CryptoError, Result};
+use crate::{CryptoError, Result, pem_text};
 
 /// Checks that a PEM text is an RSA public key that shares can be encrypted to (2048 to 8192 bits).
 ///
@@ -36,7 +36,7 @@ pub fn rsa_oaep_encrypt(public_key_pem: &str, data: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 /// [`CryptoError::Key`] or [`CryptoError::Decryption`].
 pub fn rsa_oaep_decrypt(private_key_pem: &str, data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    let block = pem::parse(private_key_pem).map_err(|why| CryptoError::key("RSA private key", why))?;
+    let block = pem_text::first(private_key_pem).map_err(|why| CryptoError::key("RSA private key", why))?;
     let der = match block.tag() {
         "RSA PRIVATE KEY" => wrap_pkcs1(block.contents())?,
         _ => Zeroizing::new(block.contents().to_vec()),
@@ -78,7 +78,7 @@ pub fn generate_rsa_pair() -> Result<(String, Zeroizing<String>)> {
 }
 
 fn public_key(text: &str) -> Result<OaepPublicEncryptingKey> {
-    let block = pem::parse(text).map_err(|why| CryptoError::key("RSA public key", why))?;
+    let block = pem_text::first(text).map_err(|why| CryptoError::key("RSA public key", why))?;
     let key = PublicEncryptingKey::from_der(block.contents()).map_err(|why| CryptoError::key("RSA public key", why))?;
     OaepPublicEncryptingKey::new(key).map_err(|_| CryptoError::key("RSA public key", "unusable"))
 }

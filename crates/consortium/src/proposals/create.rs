@@ -17,6 +17,9 @@ use crate::{
 /// Up to here every integer is a double.
 const MOST_EXACT: u64 = 1 << 53;
 
+/// Bytes of what the constitution says of a proposal that it refuses. It may repeat the whole of it.
+const MAX_DESCRIPTION_BYTES: usize = 16 << 10;
+
 /// Proof that a proposal was validated; it belongs to one payload.
 #[derive(Debug, Clone)]
 pub struct Validated {
@@ -130,6 +133,7 @@ fn check_verdict(verdict: &Value) -> Result<(), ApiError> {
         return Ok(());
     }
     let description = verdict.get("description").and_then(Value::as_str).unwrap_or_default();
+    let description = description.get(..description.floor_char_boundary(MAX_DESCRIPTION_BYTES)).unwrap_or_default();
     let message = format!("Proposal failed to validate: {description}");
     Err(ApiError::bad_request("ProposalFailedToValidate", message))
 }

@@ -78,7 +78,7 @@ fn ecdsa_on_p384_with_sha_256() {
 }
 
 #[test]
-fn only_p256_signs_es256() {
+fn only_p256_signs_tokens() {
     for (curve, good) in [(Curve::P256, true), (Curve::P384, false), (Curve::P521, false)] {
         let signer = SigningKey::generate(curve).unwrap();
         let signature = signer.sign(b"m").unwrap();

@@ -1,7 +1,7 @@
 use rcgen::{CertificateSigningRequestParams, DistinguishedName, SanType};
 use x509_parser::{certification_request::X509CertificationRequest, prelude::FromDer};
 
-use crate::{CryptoError, PublicKey, Result};
+use crate::{CryptoError, PublicKey, Result, pem_text};
 
 const TAG: &str = "CERTIFICATE REQUEST";
 
@@ -15,7 +15,7 @@ pub(super) struct SigningRequest {
 impl SigningRequest {
     /// Reads a request and checks that it is signed with its own key.
     pub(super) fn from_pem(text: &str) -> Result<Self> {
-        let block = pem::parse(text).map_err(refused)?;
+        let block = pem_text::first(text).map_err(refused)?;
         if block.tag() != TAG {
             return Err(refused(format!("PEM block is a {:?}, not a {TAG:?}", block.tag())));
         }

@@ -63,6 +63,9 @@ impl Table {
     /// What there is at `path` behind `actor`. Of several paths that match, the most literal one counts.
     #[must_use]
     pub fn find(&self, actor: Actor, verb: Option<Verb>, path: &str) -> Found<'_> {
+        if !path.starts_with('/') {
+            return Found::Nothing;
+        }
         let segments = path.bytes().filter(|byte| *byte == b'/').count();
         let places = self.of(actor).get(segments).map_or(&[][..], Vec::as_slice);
         let Some(place) = places.iter().find(|place| place.matches(path)) else { return Found::Nothing };

@@ -26,6 +26,14 @@ fn the_first_segment_names_the_actor() {
 }
 
 #[test]
+fn a_path_begins_at_the_root() {
+    assert!(find(Verb::Put, "/contracts/c1").is_some());
+    for rootless in ["contracts/c1", "*/contracts/c1", "+app/contracts/c1"] {
+        assert_eq!(find(Verb::Put, rootless), None, "{rootless}");
+    }
+}
+
+#[test]
 fn parameters_are_taken_as_they_are() {
     let (path, params) = find(Verb::Put, "/app/contracts/a%20b%2Fc").unwrap();
     assert_eq!((path.as_str(), params), ("/contracts/{contractId}", vec![("contractId", "a%20b%2Fc".to_owned())]));
