@@ -54,9 +54,12 @@ fn flip_all(name: &str, entries: &[Vec<u8>], secrets: Option<&LedgerSecrets>, st
             changed[offset] ^= 1 << (offset % 8);
             let what = format!("{name} seqno {seqno} offset {offset} of {}", bytes.len());
             match found(validator.clone(), &changed, &entries[seqno as usize..], seqno) {
-                // A view that is too high is seen where it falls again.
+                // A view that is too high is seen where it falls again; a last signature that is none any more by the
+                // recovery behind it (in files, already by the end of its chunk).
                 Some((at, error)) => {
-                    let next = at == seqno + 1 && error.to_string().starts_with("view of the entry");
+                    let text = error.to_string();
+                    let late = ["view of the entry", tables::PREVIOUS_SERVICE_LAST_SIGNED_ROOT];
+                    let next = at == seqno + 1 && late.iter().any(|late| text.starts_with(late));
                     assert!(at == seqno || next, "{what}: {error} at {at}");
                 }
                 None => {
@@ -165,18 +168,25 @@ fn every_byte_around_the_transactions() {
 
 /// A file that was cut off anywhere: refused, or, where a chunk is still written, a shorter ledger that says so.
 fn truncate(original: &Copy, step: usize) {
+    let last = original.verify(Options::default()).unwrap().last;
     for (file, bytes) in &original.files {
         let name: ChunkName = file.parse().unwrap();
-        for length in (0..bytes.len()).step_by(step).chain(bytes.len().saturating_sub(4)..bytes.len()) {
+        for length in 0..bytes.len() {
+            let what = format!("{file} with {length} of {} bytes", bytes.len());
+            // What the file shows by itself needs no reading of the others.
+            let by_itself = ChunkReader::open(name, Cursor::new(&bytes[..length])).is_err();
+            assert!(by_itself || name.end.is_none(), "{what}: not found");
+            if (by_itself && length % (50 * step) != 0) || length % step != 0 {
+                continue;
+            }
             let mut copy = original.clone();
             copy.files.get_mut(file).unwrap().truncate(length);
-            let what = format!("{file} with {length} of {} bytes", bytes.len());
             match copy.verify(Options::default()) {
                 Err(error) => assert_eq!(error.file, *file, "{what}: {error}"),
                 Ok(report) => {
                     assert!(name.end.is_none(), "{what}: not found");
                     assert_eq!(report.incomplete_tail, 0);
-                    assert!(report.last < Some(original.verify(Options::default()).unwrap().last.unwrap()), "{what}");
+                    assert!(report.last < last, "{what}");
                 }
             }
         }
@@ -185,11 +195,11 @@ fn truncate(original: &Copy, step: usize) {
 
 #[test]
 fn files_cut_off_anywhere() {
-    truncate(&Copy::of(EXPIRED), stride(2003));
-    truncate(&Copy::of(FLIPFLOP), stride(1501));
+    truncate(&Copy::of(EXPIRED), stride(501));
+    truncate(&Copy::of(FLIPFLOP), stride(701));
     let directory = tempfile::tempdir().unwrap();
     own::build(directory.path());
-    truncate(&Copy::read(directory.path()), stride(1013));
+    truncate(&Copy::read(directory.path()), stride(307));
 }
 
 #[test]
