@@ -3,6 +3,7 @@
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use crypto::{Curve, KeyParts, OkpCurve};
 use serde_json::{Map, Value};
+use unique_json::from_unique_json;
 
 /// The kinds of keys, by their `kty`, and their curves, by their `crv`.
 const EC: &str = "EC";
@@ -32,7 +33,7 @@ pub(super) fn from_pem(kty: &str, pem: &str, kid: Option<String>) -> Result<Stri
 
 /// The PEM key of a JWK of kind `kty`.
 pub(super) fn to_pem(kty: &str, jwk: &str) -> Result<String, String> {
-    let jwk: Value = serde_json::from_str(jwk).map_err(|why| why.to_string())?;
+    let jwk = from_unique_json(jwk.as_bytes()).map_err(|why| why.to_string())?;
     if member(&jwk, "kty")? != kty {
         return Err(format!("\"kty\" must be \"{kty}\""));
     }
@@ -105,6 +106,8 @@ mod tests {
         ] {
             assert_eq!(to_pem(kty, jwk), Err(expected.to_owned()), "{jwk}");
         }
+        let twice = to_pem(EC, r#"{"kty":"EC","kty":"RSA"}"#).unwrap_err();
+        assert!(twice.starts_with("duplicate member \"kty\""), "{twice}");
         assert!(to_pem(EC, &P256.replace("4Etl", "4Etm")).unwrap_err().contains("not on its curve"));
     }
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::*;
 
-const ID: &str = "abababababababababababababababababababababababababababababababab";
+pub(super) const ID: &str = "abababababababababababababababababababababababababababababababab";
 
 /// An open proposal of the member.
-async fn propose(world: &World) {
+pub(super) async fn propose(world: &World) {
     let info = json!({"proposer_id": world.member.id(), "state": "Open", "ballots": {}}).to_string();
     let change = move |tx: &mut Tx| {
         tx.put(tables::PROPOSALS, ID, "{}");

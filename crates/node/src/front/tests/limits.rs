@@ -5,13 +5,12 @@ use std::time::Instant;
 use consortium::envelope::MAX_NESTING;
 use coset::cbor::{Value as Cbor, ser::into_writer};
 
-use super::*;
+use super::{foresight::ID, *};
 
 const CREATE: &str = "/gov/members/proposals:create?api-version=2024-07-01";
 const TYPE: &str = "ccf.gov.msg.type";
 const CREATED_AT: &str = "ccf.gov.msg.created_at";
 const PROPOSAL_ID: &str = "ccf.gov.msg.proposal_id";
-const ID: &str = "abababababababababababababababababababababababababababababababab";
 
 fn encode(value: &Cbor) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -94,13 +93,7 @@ async fn working() -> World {
     let world = world().await;
     world.open().await;
     world.activate().await;
-    let info = json!({"proposer_id": world.member.id(), "state": "Open", "ballots": {}}).to_string();
-    let change = move |tx: &mut Tx| {
-        tx.put(tables::PROPOSALS, ID, "{}");
-        tx.put(tables::PROPOSALS_INFO, ID, info.clone());
-        Ok(Output::empty())
-    };
-    world.front.inside.service.write(change).await.unwrap();
+    foresight::propose(&world).await;
     world
 }
 
