@@ -8,14 +8,20 @@
 //! written to `target/fuzz/` and belongs into the corpus once its cause is mended.
 
 pub mod certificate;
+pub mod chunk;
 pub mod cose;
 mod drive;
+pub mod entry;
 pub mod jwks;
 pub mod jwt;
 mod member;
 pub mod mutate;
 pub mod path;
+pub mod pipe;
 pub mod proposal;
 pub mod query;
+pub mod receipt;
+pub mod segment;
+pub mod snapshot;
 
 pub use drive::{drive, drive_some};

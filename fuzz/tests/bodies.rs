@@ -36,3 +36,33 @@ fn proposal() {
 fn query() {
     drive("query", fuzz::query::run);
 }
+
+#[test]
+fn chunk() {
+    drive("chunk", fuzz::chunk::run);
+}
+
+#[test]
+fn entry() {
+    drive("entry", fuzz::entry::run);
+}
+
+#[test]
+fn pipe() {
+    drive("pipe", fuzz::pipe::run);
+}
+
+#[test]
+fn receipt() {
+    drive("receipt", fuzz::receipt::run);
+}
+
+#[test]
+fn segment() {
+    drive("segment", fuzz::segment::run);
+}
+
+#[test]
+fn snapshot() {
+    drive("snapshot", fuzz::snapshot::run);
+}

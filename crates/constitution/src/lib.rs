@@ -28,4 +28,4 @@ pub use engine::{Budget, Engine, Tables};
 pub use error::ScriptError;
 pub use host::script_host_main;
 pub use limits::RuntimeLimits;
-pub use pool::{Pool, PoolOptions};
+pub use pool::{Pool, PoolOptions, answer_of};

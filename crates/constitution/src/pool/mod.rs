@@ -49,6 +49,21 @@ impl PoolOptions {
     }
 }
 
+/// What a [`Pool`] makes of a host that says `said`, whatever it is asked: for those who try what one could say.
+///
+/// # Errors
+/// As if a process had said it.
+pub fn answer_of(call: &Call, said: &[u8], tables: &mut dyn Tables) -> Result<Outcome, ScriptError> {
+    let mut from = said;
+    match conversation::hold(&mut std::io::sink(), &mut from, call, tables, Duration::ZERO) {
+        Ok(answer) => answer.map_err(ScriptError::from),
+        Err(conversation::Broken::Gone) => Err(ScriptError::host("the script host said no more")),
+        Err(conversation::Broken::Rule(rule)) => {
+            Err(ScriptError::host(format!("the script host broke a rule: {rule}")))
+        }
+    }
+}
+
 /// Script hosts and the queue in front of them.
 ///
 /// One script of each caller runs at a time, and callers that wait get their turns in rotation, so a caller that fills
