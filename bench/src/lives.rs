@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use suites::{Consortium, KeyFolder, Node, Result, Settings, cgs_binary, run};
 
-use crate::load::{Target, median};
+use crate::load::{Case, Target, median};
 
 const TIMES: usize = 5;
 const TRANSACTIONS: u32 = 10_000;
@@ -62,7 +62,8 @@ async fn comeback(directory: &Path, keys: &KeyFolder) -> Result<Vec<f64>> {
     let body = json!({"data": {"text": "x".repeat(crate::TEXT)}});
     let api = node.api(Some(consortium.first()))?;
     api.put("/app/contracts/bench", &body).await?.expect_status(200)?;
-    Target::node(&node, consortium.first()).write_many(TRANSACTIONS, &body.to_string())?;
+    let case = Case { name: "fill", write: true, connections: 64 };
+    Target::node(&node, consortium.first()).write_many(case, TRANSACTIONS, &body.to_string())?;
     let mut times = Vec::new();
     for _ in 0..TIMES {
         node.kill()?;

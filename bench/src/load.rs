@@ -111,8 +111,7 @@ impl Target {
     }
 
     /// Writes exactly this many new contracts.
-    pub fn write_many(&self, count: u32, body: &str) -> Result<()> {
-        let case = Case { name: "fill", write: true, connections: 64 };
+    pub fn write_many(&self, case: Case, count: u32, body: &str) -> Result<()> {
         let count = count.to_string();
         self.generate(case, body, &["--requests", &count, "--warmup", "0", "--seconds", "600"]).map(drop)
     }

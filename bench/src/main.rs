@@ -4,6 +4,7 @@
 mod floor;
 mod lives;
 mod load;
+mod proofs;
 mod table;
 
 use std::path::PathBuf;
@@ -53,7 +54,8 @@ async fn main() -> Result<()> {
     let keys = KeyFolder::generate(&directory.join("keys"))?;
     let figures = in_turn(&options, &directory, &keys).await?;
     let lives = lives::measure(&directory, &keys).await?;
-    let text = table::render(&options_line(&options), &figures, &lives);
+    let proofs = proofs::measure(&directory, &keys).await?;
+    let text = table::render(&options_line(&options), &figures, &lives, &proofs);
     println!("\n{text}");
     if options.write {
         table::write(&text)?;

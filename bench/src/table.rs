@@ -4,12 +4,13 @@ use suites::{Result, repository};
 
 use crate::lives::Lives;
 use crate::load::Figure;
+use crate::proofs::Proof;
 
 const BEGIN: &str = "<!-- figures: written by `cargo xtask bench --write` -->";
 const END: &str = "<!-- end of figures -->";
 
 /// Everything that was measured, as Markdown.
-pub fn render(conditions: &str, figures: &[Figure], lives: &Lives) -> String {
+pub fn render(conditions: &str, figures: &[Figure], lives: &Lives, proofs: &[Proof]) -> String {
     let mut text = format!("{}\n{conditions}.\n\n", machine());
     text.push_str("| request | connections | node | floor | ratio (lowest to highest round) | p50 ms | p99 ms |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
@@ -34,6 +35,17 @@ pub fn render(conditions: &str, figures: &[Figure], lives: &Lives) -> String {
         lives.back
     ));
     text.push_str(&format!("| `cgs demo`, to its end | {:.2} | 5 |\n", lives.demo));
+    text.push_str(
+        "\n| verification of a ledger, every signature | seconds | Python `ccf` | times as fast (goal 5) |\n",
+    );
+    text.push_str("|---|---|---|---|\n");
+    for proof in proofs {
+        let Proof { transactions, signatures, .. } = proof;
+        let (ours, theirs, ratio) = (proof.seconds(), proof.python_seconds(), proof.ratio());
+        text.push_str(&format!(
+            "| {transactions} transactions, {signatures} signatures | {ours:.2} | {theirs:.2} | **{ratio:.1}** |\n"
+        ));
+    }
     text
 }
 
