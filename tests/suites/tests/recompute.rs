@@ -68,10 +68,12 @@ async fn d39_every_decision_of_a_long_history_is_recomputed_from_the_ledger() ->
     for founder in &founders {
         world.acknowledge(founder).await?;
     }
+    world.disagree().await?;
     world.wait_for_a_member(&founders[2]).await?;
     // The service is not open yet.
     world.go_on(first).await?;
     world.open().await?;
+    world.change_the_rules().await?;
     world.wait_for_a_newcomer().await?;
     world.go_on(rest / 2).await?;
     // The chunk that is being written is read, too.

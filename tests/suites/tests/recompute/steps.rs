@@ -39,6 +39,19 @@ impl World {
         Err("nobody could open the service".into())
     }
 
+    /// Votes until another constitution is accepted.
+    pub async fn change_the_rules(&mut self) -> Result<()> {
+        for _ in 0..20 {
+            let constitution = json!({"constitution": self.another_constitution()});
+            self.pass(&[action("set_constitution", &constitution)]).await?;
+            if self.told.accepted.contains("set_constitution") {
+                return Ok(());
+            }
+            self.go_on(1).await?;
+        }
+        Err("nobody could change the constitution".into())
+    }
+
     async fn step(&mut self) -> Result<()> {
         match self.dice.below(100) {
             0..50 => self.propose_something().await?,
@@ -108,6 +121,21 @@ impl World {
             }
             let ballot = if self.dice.chance(4) { self.ballots.draw(&mut self.dice) } else { YES.to_owned() };
             self.vote(id, &member, &ballot).await?;
+        }
+        Ok(())
+    }
+
+    /// One proposal is taken back, and another one is rejected although one of its ballots fails.
+    pub async fn disagree(&mut self) -> Result<()> {
+        let founders = self.founders();
+        let document = arguments(self, "set_member_document")?;
+        let document = [action("set_member_document", &document)];
+        if let Some(id) = self.propose_actions(&founders[0], &document).await? {
+            self.withdraw(&id, &founders[0]).await?;
+        }
+        if let Some(id) = self.propose_actions(&founders[0], &document).await? {
+            self.vote(&id, &founders[1], "export function vote() { throw new Error('undecided') }").await?;
+            self.vote(&id, &founders[2], "export function vote() { return false }").await?;
         }
         Ok(())
     }
@@ -211,7 +239,11 @@ impl World {
         let Some((id, proposer)) = self.some_open().filter(|(_, proposer)| self.is_active(proposer)) else {
             return Ok(());
         };
-        let answer = self.request(&proposer, "withdrawal", Some(&id), "").await?;
+        self.withdraw(&id, &proposer).await
+    }
+
+    async fn withdraw(&mut self, id: &str, proposer: &str) -> Result<()> {
+        let answer = self.request(proposer, "withdrawal", Some(id), "").await?;
         if let Some(state) = self.took(answer)? {
             self.follow(&state);
         }

@@ -1,6 +1,7 @@
 //! A consortium that decides at random.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use suites::{API_VERSION, Answer, Api, Dice, KeyFolder, Member, Node};
@@ -9,6 +10,9 @@ use crate::{Result, ballots, deck::Deck, rules};
 
 /// When the first request is made; each is some seconds after the one before.
 const BEGINNING: i64 = 1_700_000_000;
+/// How often a request is sent again to a node that is too busy, and after how long.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 /// Members beside the founders.
 const MOST_NEWCOMERS: usize = 4;
 
@@ -105,7 +109,16 @@ impl World {
             "state_digest" => format!("state-digests/{member}:update"),
             _ => format!("state-digests/{member}:ack"),
         };
-        self.api.post_signed(&format!("/gov/members/{path}?{API_VERSION}"), message).await
+        let path = format!("/gov/members/{path}?{API_VERSION}");
+        // A machine that is too busy for scripts decides nothing, and says so.
+        for _ in 0..TRIES {
+            let answer = self.api.post_signed(&path, message.clone()).await?;
+            if answer.status != 503 {
+                return Ok(answer);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.api.post_signed(&path, message).await
     }
 
     /// The state of the proposal, if the request was taken; it may be refused, but the service must not fail.
