@@ -1,5 +1,7 @@
 //! `cgs jwt-issuer`: who issues tokens that the service takes.
 
+#![allow(rustdoc::bare_urls, reason = "the help shows examples as they are typed")]
+
 use std::path::{Path, PathBuf};
 
 use client::{Action, TokenIssuers};

@@ -252,6 +252,7 @@ fn chains_have_two_to_eight_certificates() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_certificate_may_be_issued_by_the_next() {
     let issuer = || authority("issuer", KeyUsagePurpose::KeyCertSign);
     let root = || Authority::root("root", 1);
