@@ -135,10 +135,11 @@ impl Certificate {
     /// [`CryptoError::Signature`], or [`CryptoError::Certificate`] for an algorithm that is neither RSA nor ECDSA.
     pub fn verify_foreign(&self, issuer: &Self) -> Result<()> {
         let parsed = parse(&self.der)?;
-        let twice = parsed.tbs_certificate.as_ref();
-        let outer = outer_algorithm(&self.der, twice.len()).unwrap_or_default();
-        let same = !outer.is_empty() && twice.windows(outer.len()).any(|inner| inner == outer);
-        if !same || parsed.signature_algorithm != parsed.tbs_certificate.signature {
+        let signed = parsed.tbs_certificate.as_ref();
+        let outer = unsigned_algorithm(&self.der, signed, &parsed.signature_value.data);
+        let outer = outer.ok_or_else(|| CryptoError::Certificate("it is not DER around its signed part".into()))?;
+        let is_same = !outer.is_empty() && signed.windows(outer.len()).any(|inner| inner == outer);
+        if !is_same || parsed.signature_algorithm != parsed.tbs_certificate.signature {
             return Err(CryptoError::Certificate("two signature algorithms".into()));
         }
         let scheme = foreign::scheme_of(&parsed.signature_algorithm)?;
@@ -146,13 +147,23 @@ impl Certificate {
     }
 }
 
-/// The algorithm in front of the signature, which stands in the signed part too. The parser is not strict about its tags, and
-/// no signature covers it here.
-fn outer_algorithm(der: &[u8], signed: usize) -> Option<&[u8]> {
-    let length = *der.get(1)?;
-    let header = if length < 0x80 { 2 } else { 2 + usize::from(length & 0x7f) };
-    let rest = der.get(header + signed..)?;
-    rest.get(..2 + usize::from(*rest.get(1)?))
+/// The algorithm between the signed part and the signature, if all around them is DER. The parser is not strict about tags
+/// and lengths, and no signature covers them there.
+fn unsigned_algorithm<'a>(der: &'a [u8], signed: &[u8], signature: &[u8]) -> Option<&'a [u8]> {
+    let bits = [head(0x03, signature.len() + 1), vec![0], signature.to_vec()].concat();
+    let heads = (2..=5).filter_map(|length| Some(head(0x30, der.len().checked_sub(length)?)));
+    let head = heads.into_iter().find(|head| der.starts_with(head))?;
+    der.strip_prefix(head.as_slice())?.strip_prefix(signed)?.strip_suffix(bits.as_slice())
+}
+
+/// The tag and length of a DER value.
+fn head(tag: u8, length: usize) -> Vec<u8> {
+    let bytes: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    match bytes.as_slice() {
+        [] => vec![tag, 0],
+        [one @ ..=0x7f] => vec![tag, *one],
+        many => [&[tag, 0x80 | u8::try_from(many.len()).unwrap_or(0x7f)], many].concat(),
+    }
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>> {
@@ -208,5 +219,30 @@ mod tests {
         assert!(refused(&" ".repeat(MAX_PEM_BYTES + 1)).contains("has 524289 bytes; there may be 524288"));
         let large = encode_pem(&pem::Pem::new("CERTIFICATE", vec![0x30; MAX_CERTIFICATE_BYTES + 1]));
         assert!(refused(&large).contains("a certificate has 65537 bytes; there may be 65536"));
+    }
+
+    #[test]
+    fn a_certificate_is_written_in_one_way() {
+        let key = SigningKey::generate(Curve::P384).unwrap();
+        let validity = issue::Validity { from: 1_700_000_000, days: 2 };
+        let made = issue::self_signed(&key, "CN=x", &[], validity).unwrap();
+        made.verify_foreign(&made).unwrap();
+        let refused =
+            |der: &[u8]| Certificate::from_der(der).and_then(|changed| changed.verify_foreign(&made)).is_err();
+        for at in 0..made.der().len() {
+            for bit in 0..8 {
+                let mut changed = made.der().to_vec();
+                changed[at] ^= 1 << bit;
+                assert!(refused(&changed), "byte {at}, bit {bit}");
+            }
+        }
+        let [0x30, 0x82, rest @ ..] = made.der() else { panic!("a long sequence") };
+        assert!(refused(&[&[0x30, 0x83, 0], rest].concat()), "a longer length");
+    }
+
+    #[test]
+    fn heads_are_as_short_as_can_be() {
+        let heads = [0, 0x7f, 0x80, 0xff, 0x100, 0x1_0000].map(|length| hex::encode(head(0x30, length)));
+        assert_eq!(heads, ["3000", "307f", "308180", "3081ff", "30820100", "3083010000"]);
     }
 }
