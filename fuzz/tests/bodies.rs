@@ -66,3 +66,38 @@ fn segment() {
 fn snapshot() {
     drive("snapshot", fuzz::snapshot::run);
 }
+
+#[test]
+fn attestation_report() {
+    drive("attestation-report", fuzz::attestation::report::run);
+}
+
+#[test]
+fn attestation_chain() {
+    drive("attestation-chain", fuzz::attestation::chain::run);
+}
+
+#[test]
+fn attestation_hcl() {
+    drive("attestation-hcl", fuzz::attestation::hcl::run);
+}
+
+#[test]
+fn attestation_quote() {
+    drive("attestation-quote", fuzz::attestation::quote::run);
+}
+
+#[test]
+fn attestation_uvm() {
+    drive("attestation-uvm", fuzz::attestation::uvm::run);
+}
+
+#[test]
+fn attestation_did() {
+    drive("attestation-did", fuzz::attestation::did::run);
+}
+
+#[test]
+fn attestation_document() {
+    drive("attestation-document", fuzz::attestation::document::run);
+}

@@ -21,7 +21,8 @@ use crate::{
     snp::{self, ChainCache},
 };
 
-pub use hcl::RuntimeClaims;
+pub use hcl::{RuntimeClaims, parts};
+pub use quote::Quote;
 
 /// Registers of a bank.
 const REGISTERS: u8 = 24;

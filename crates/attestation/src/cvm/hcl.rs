@@ -28,8 +28,11 @@ const PARAVISOR: u32 = 0;
 const ATTESTATION_KEY: &str = "HCLAkPub";
 
 /// The processor's report and the bytes of the runtime claims in an HCL report. `beside` is a report that must be the
-/// same one. Nobody has signed the headers; they must be as they should.
-pub(super) fn parts<'a>(bytes: &'a [u8], beside: Option<&[u8]>) -> Result<(&'a [u8], &'a [u8])> {
+/// same one. Nobody has signed the headers; they must be as they should. Taking it apart proves nothing.
+///
+/// # Errors
+/// [`Check::HclReport`]
+pub fn parts<'a>(bytes: &'a [u8], beside: Option<&[u8]>) -> Result<(&'a [u8], &'a [u8])> {
     let odd = |found: &str| Rejection::new(Check::HclReport, "an HCL report with one processor's report", found);
     let (header, rest) = bytes.split_at_checked(HEADER).ok_or_else(|| odd("too few bytes"))?;
     let (report, rest) = rest.split_at_checked(snp::SIZE).ok_or_else(|| odd("too few bytes"))?;
@@ -98,7 +101,11 @@ pub struct RuntimeClaims {
 }
 
 impl RuntimeClaims {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+    /// Reads runtime claims. That proves nothing: it is for the processor's report to bind them.
+    ///
+    /// # Errors
+    /// [`Check::HclClaims`]
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         let odd = |found: &dyn std::fmt::Display| {
             Rejection::new(Check::HclClaims, "JSON with one RSA key of the name HCLAkPub", found)
         };

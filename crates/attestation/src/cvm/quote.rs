@@ -16,7 +16,10 @@ const CLOCK_AND_FIRMWARE: usize = 17 + 8;
 const MOST_SELECTIONS: u32 = 16;
 
 /// A quote: TPMS_ATTEST and its signature (TPM 2.0 Library, part 2, sections 10.12 and 11.3).
-pub(super) struct Quote<'a> {
+///
+/// Reading one proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote<'a> {
     /// What is signed.
     attest: &'a [u8],
     extra_data: &'a [u8],
@@ -27,26 +30,46 @@ pub(super) struct Quote<'a> {
 }
 
 impl<'a> Quote<'a> {
+    /// The bytes that are signed.
+    #[must_use]
+    pub fn attest(&self) -> &'a [u8] {
+        self.attest
+    }
+
     /// Reads TPM2B_ATTEST and the TPMT_SIGNATURE behind it.
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Check::QuoteFormat`]
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader(bytes);
         let quote = reader.quote().filter(|_| reader.0.is_empty());
         quote.ok_or_else(|| Rejection::new(Check::QuoteFormat, "a quote with its RSASSA signature", "something else"))
     }
 
-    pub(super) fn check_signature(&self, key: &ForeignKey) -> Result<()> {
+    /// Checks that a key signed it.
+    ///
+    /// # Errors
+    /// [`Check::QuoteSignature`]
+    pub fn check_signature(&self, key: &ForeignKey) -> Result<()> {
         let expected = "a signature by the attestation key of the virtual TPM";
         key.verify(Scheme::RsaPkcs1(Hash::Sha256), self.attest, self.signature)
             .map_err(|why| Rejection::new(Check::QuoteSignature, expected, why))
     }
 
-    pub(super) fn check_nonce(&self, nonce: &[u8]) -> Result<()> {
+    /// Checks that it is over a nonce.
+    ///
+    /// # Errors
+    /// [`Check::QuoteNonce`]
+    pub fn check_nonce(&self, nonce: &[u8]) -> Result<()> {
         let (wanted, found) = (hex::encode(nonce), hex::encode(self.extra_data));
         Rejection::unless(self.extra_data == nonce, Check::QuoteNonce, wanted, found)
     }
 
-    /// The registers, in ascending order, are exactly those that are selected, in one bank.
-    pub(super) fn check_selection(&self, registers: impl Iterator<Item = u8>) -> Result<()> {
+    /// Checks that the registers, in ascending order, are exactly those that are selected, in one bank of SHA-256.
+    ///
+    /// # Errors
+    /// [`Check::QuoteSelection`]
+    pub fn check_selection(&self, registers: impl Iterator<Item = u8>) -> Result<()> {
         let wanted: Vec<u8> = registers.collect();
         let found = match self.selections.as_slice() {
             [(SHA256, map)] => Some(selected(map)),
@@ -57,7 +80,11 @@ impl<'a> Quote<'a> {
         Rejection::unless(fits, Check::QuoteSelection, format!("{wanted:?}"), shown)
     }
 
-    pub(super) fn check_digest<'b>(&self, values: impl Iterator<Item = &'b [u8; 32]>) -> Result<()> {
+    /// Checks that its digest is that of the registers with these values, in ascending order.
+    ///
+    /// # Errors
+    /// [`Check::QuoteDigest`]
+    pub fn check_digest<'b>(&self, values: impl Iterator<Item = &'b [u8; 32]>) -> Result<()> {
         let values: Vec<&[u8]> = values.map(<[u8; 32]>::as_slice).collect();
         let wanted = sha256_parts(&values);
         let found = hex::encode(self.digest);
