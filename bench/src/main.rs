@@ -1,6 +1,7 @@
 //! Figures of a release build beside the floors of the same run. Started by `cargo xtask bench`, which builds what it
 //! measures and says where that is (`CGS_BIN`, `CGS_LOADGEN`).
 
+mod evidence;
 mod floor;
 mod lives;
 mod load;
@@ -55,7 +56,8 @@ async fn main() -> Result<()> {
     let figures = in_turn(&options, &directory, &keys).await?;
     let lives = lives::measure(&directory, &keys).await?;
     let proofs = proofs::measure(&directory, &keys).await?;
-    let text = table::render(&options_line(&options), &figures, &lives, &proofs);
+    let evidence = evidence::measure()?;
+    let text = table::render(&options_line(&options), &figures, &lives, &proofs, &evidence);
     println!("\n{text}");
     if options.write {
         table::write(&text)?;

@@ -2,6 +2,7 @@
 
 use suites::{Result, repository};
 
+use crate::evidence::Evidence;
 use crate::lives::Lives;
 use crate::load::Figure;
 use crate::proofs::Proof;
@@ -10,7 +11,7 @@ const BEGIN: &str = "<!-- figures: written by `cargo xtask bench --write` -->";
 const END: &str = "<!-- end of figures -->";
 
 /// Everything that was measured, as Markdown.
-pub fn render(conditions: &str, figures: &[Figure], lives: &Lives, proofs: &[Proof]) -> String {
+pub fn render(conditions: &str, figures: &[Figure], lives: &Lives, proofs: &[Proof], evidence: &[Evidence]) -> String {
     let mut text = format!("{}\n{conditions}.\n\n", machine());
     text.push_str("| request | connections | node | floor | ratio (lowest to highest round) | p50 ms | p99 ms |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
@@ -45,6 +46,12 @@ pub fn render(conditions: &str, figures: &[Figure], lives: &Lives, proofs: &[Pro
         text.push_str(&format!(
             "| {transactions} transactions, {signatures} signatures | {ours:.2} | {theirs:.2} | **{ratio:.1}** |\n"
         ));
+    }
+    text.push_str(
+        "\n| verification of evidence, one processor | chain verified anew | chain remembered |\n|---|---|---|\n",
+    );
+    for Evidence { name, anew, remembered } in evidence {
+        text.push_str(&format!("| {name} | {anew:.0}/s | {remembered:.0}/s |\n"));
     }
     text
 }

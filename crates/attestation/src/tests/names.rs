@@ -135,6 +135,20 @@ fn names_of_another_form_are_none() {
     assert!(did::resolve(&valid, &chain).is_ok());
     let long = format!("{valid}{}", "::subject:CN:signer".repeat(100));
     assert_eq!(did::resolve(&long, &chain).is_ok(), long.len() <= 2048);
+    // The two policies have 31 and 19 bytes, so every length is to be had.
+    let of_length = |length: usize| {
+        let rest = length - valid.len();
+        let signers = (0..31).find(|count| (rest - 19 * count) % policy.len() == 0).unwrap();
+        format!(
+            "{valid}{}{}",
+            "::subject:CN:signer".repeat(signers),
+            policy.repeat((rest - 19 * signers) / policy.len())
+        )
+    };
+    for (length, is_ok) in [(2048, true), (2049, false)] {
+        let name = of_length(length);
+        assert_eq!((name.len(), did::resolve(&name, &chain).is_ok()), (length, is_ok));
+    }
     for name in [
         String::new(),
         valid.replacen("x509:0", "x509:1", 1),
