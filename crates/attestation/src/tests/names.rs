@@ -138,7 +138,7 @@ fn names_of_another_form_are_none() {
     // The two policies have 31 and 19 bytes, so every length is to be had.
     let of_length = |length: usize| {
         let rest = length - valid.len();
-        let signers = (0..31).find(|count| (rest - 19 * count) % policy.len() == 0).unwrap();
+        let signers = (0..31).find(|count| (rest - 19 * count).is_multiple_of(policy.len())).unwrap();
         format!(
             "{valid}{}{}",
             "::subject:CN:signer".repeat(signers),
