@@ -13,6 +13,7 @@
 //! returns against the same rules (`permissions`) that give the script its error texts.
 
 mod call;
+mod check;
 mod default;
 mod engine;
 mod error;
@@ -23,6 +24,7 @@ mod pool;
 mod wire;
 
 pub use call::{Call, CertificateRequest, Context, Effect, Outcome, TableWrite};
+pub use check::check_constitution;
 pub use default::{DEFAULT_CONSTITUTION, DEFAULT_CONSTITUTION_FILES};
 pub use engine::{Budget, Engine, Tables};
 pub use error::ScriptError;

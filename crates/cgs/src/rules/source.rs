@@ -1,8 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use constitution::{
-    Budget, Call, Context, DEFAULT_CONSTITUTION_FILES, Engine, Pool, PoolOptions, RuntimeLimits, Tables,
-};
+use constitution::{Budget, DEFAULT_CONSTITUTION_FILES, Pool, PoolOptions, check_constitution};
 
 use crate::{data, error::CliError};
 
@@ -48,34 +46,7 @@ pub(super) fn check(text: &str) -> Result<(), CliError> {
     let program = std::env::current_exe()?;
     let wrong = |why: String| CliError::usage(format!("these rules do not work, so they are not proposed: {why}"));
     let pool = Pool::new(PoolOptions::new(program, ["script-host".into()])).map_err(|why| wrong(why.to_string()))?;
-    let call = Call {
-        module_name: "proposing".into(),
-        module_text: "export function check(text) { ccf.gov.validateConstitution(text) }".into(),
-        function: "check".into(),
-        arguments: vec![text.into()],
-        context: Context::ReadOnly,
-        limits: RuntimeLimits::default(),
-        created_at_ms: 0,
-        seed: [0; 32],
-    };
-    pool.run("cgs", &call, &mut NoTables, &mut Budget::default()).map(drop).map_err(|why| wrong(why.to_string()))
-}
-
-/// There is no ledger here.
-struct NoTables;
-
-impl Tables for NoTables {
-    fn get(&mut self, _: &str, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn entries(&mut self, _: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
-        Vec::new()
-    }
-
-    fn written(&mut self, _: &str, _: &[u8]) -> Option<u64> {
-        None
-    }
+    check_constitution(&pool, "proposing", text, &mut Budget::default()).map_err(|why| wrong(why.to_string()))
 }
 
 #[cfg(test)]

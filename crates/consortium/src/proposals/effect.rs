@@ -144,9 +144,7 @@ fn apply(
 ) -> Result<Applied, ApiError> {
     let failure = match try_apply(tx, proposal, request, scripts, context) {
         Ok(effects) => return Ok(Applied { writes: shown::writes(tx, proposal), effects, failure: None }),
-        Err(Fault::Service(error)) => return Err(error),
-        Err(Fault::Script(failure) | Fault::Limit(failure)) => failure,
-        Err(Fault::Unusable(why)) => Failure { reason: format!("the constitution {why}"), trace: None },
+        Err(fault) => resolve::not_applied(fault)?,
     };
     Ok(Applied { failure: Some(failure), ..Applied::default() })
 }

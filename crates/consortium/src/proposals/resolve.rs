@@ -243,9 +243,7 @@ fn apply(
     let before = tx.writes().clone();
     let failure = match try_apply(tx, proposal, request, scripts, context) {
         Ok(effects) => return Ok(effects),
-        Err(Fault::Service(error)) => return Err(error),
-        Err(Fault::Script(failure) | Fault::Limit(failure)) => failure,
-        Err(Fault::Unusable(why)) => Failure { reason: format!("the constitution {why}"), trace: None },
+        Err(fault) => not_applied(fault)?,
     };
     tx.restore_writes(before);
     proposal.info.state = ProposalState::Failed;
@@ -278,6 +276,15 @@ pub(super) fn carry_out(tx: &mut Tx, outcome: Outcome, context: &ServiceContext<
         node_effects.extend(effects::apply(tx, effect, context).map_err(thrown)?);
     }
     Ok(node_effects)
+}
+
+/// Why a proposal cannot be applied; what is not its own fault is an error of the request.
+pub(super) fn not_applied(fault: Fault) -> Result<Failure, ApiError> {
+    match fault {
+        Fault::Service(error) => Err(error),
+        Fault::Script(failure) | Fault::Limit(failure) => Ok(failure),
+        Fault::Unusable(why) => Ok(Failure { reason: format!("the constitution {why}"), trace: None }),
+    }
 }
 
 /// What cannot be done for a script, as if it had thrown it.
