@@ -16,7 +16,7 @@ impl Query {
     /// Parses the raw query string (without the `?`).
     #[must_use]
     pub fn parse(raw: &str) -> Self {
-        let text = decode(raw);
+        let text = percent_decode(raw, |byte| if byte == b'+' { b' ' } else { byte });
         let pairs = text.split('&').filter(|part| !part.is_empty()).map(|part| {
             let mut parts = part.split('=');
             let name = parts.next().unwrap_or_default().to_owned();
@@ -32,21 +32,16 @@ impl Query {
     }
 }
 
-fn decode(raw: &str) -> String {
+/// Text with its `%XX` decoded, as CCF does it: what is no such thing stays, and what is not UTF-8 is replaced. `plain` maps
+/// all other bytes.
+pub fn percent_decode(raw: &str, plain: impl Fn(u8) -> u8) -> String {
     let bytes = raw.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(&byte) = bytes.get(at) {
         let escaped = || u8::from_str_radix(raw.get(at + 1..at + 3)?, 16).ok();
-        match (byte, escaped()) {
-            (b'%', Some(value)) => {
-                out.push(value);
-                at += 2;
-            }
-            (b'+', _) => out.push(b' '),
-            _ => out.push(byte),
-        }
-        at += 1;
+        let value = if byte == b'%' { escaped() } else { None };
+        out.push(value.unwrap_or_else(|| plain(byte)));
+        at += if value.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -11,7 +11,7 @@ mod output;
 
 pub use caller::{Caller, CallerPolicy, Token};
 pub use error::{ApiError, ErrorDetail};
-pub use input::{Input, Query};
+pub use input::{Input, Query, percent_decode};
 pub use json::{is_truthy, to_js_text};
 pub use output::{Body, Output};
 pub use unique_json::from_unique_json;

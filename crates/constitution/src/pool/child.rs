@@ -78,7 +78,7 @@ impl ScriptHost {
         self.ran = Some(crypto::sha256(call.module_text.as_bytes()));
         let time = budget.remaining();
         let (started, before) = (Instant::now(), self.processor_time());
-        let guard = self.watchdog.guard_processor(&self.process, time.saturating_add(GRACE));
+        let guard = self.watchdog.guard_processor(&self.process, before, time.saturating_add(GRACE));
         let result = conversation::hold(&mut self.to, &mut self.from, call, tables, time);
         let overrun = guard.fired();
         drop(guard);

@@ -111,11 +111,16 @@ impl Shared {
     }
 
     /// Kills `victim` once it has used `time` of the processor, or has not got that much within [`STARVED`] times as long,
-    /// unless the guard is dropped before.
-    pub(super) fn guard_processor(self: &Arc<Self>, victim: &Process, time: Duration) -> Guard {
+    /// unless the guard is dropped before. `before` is what it had used already.
+    pub(super) fn guard_processor(
+        self: &Arc<Self>,
+        victim: &Process,
+        before: Option<Duration>,
+        time: Duration,
+    ) -> Guard {
         let pid = lock(victim).id();
         let latest = Instant::now() + time * STARVED + STARVED_AT_LEAST;
-        self.guard(victim, Watch::Processor { pid, before: used(pid), time, latest }, time)
+        self.guard(victim, Watch::Processor { pid, before, time, latest }, time)
     }
 
     fn guard(self: &Arc<Self>, victim: &Process, watch: Watch, time: Duration) -> Guard {

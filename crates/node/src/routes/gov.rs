@@ -1,6 +1,6 @@
 //! Governance.
 
-use api::{ApiError, Caller, Input, Output};
+use api::{ApiError, Caller, Input, Output, percent_decode};
 use consortium::{
     api_version::ApiVersion, members, nodes, policies, proposals, recovery, service, state_digests, users,
 };
@@ -95,15 +95,7 @@ fn javascript_module(_: &mut Tx, _: &Caller, input: &Input) -> Decided {
 
 /// The only path parameter that is percent-decoded.
 fn decode(segment: &str) -> String {
-    let bytes = segment.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while let Some(&byte) = bytes.get(at) {
-        let escaped = || u8::from_str_radix(segment.get(at + 1..at + 3)?, 16).ok();
-        let value = if byte == b'%' { escaped() } else { None };
-        out.push(value.unwrap_or(byte));
-        at += if value.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode(segment, |byte| byte)
 }
 
 #[cfg(test)]
