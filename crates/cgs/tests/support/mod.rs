@@ -89,6 +89,7 @@ impl Node {
         let person = Person::new(scratch, "nobody");
         person.say(&format!("node init node --address 127.0.0.1:{port}")).ended_with(0);
         person.say("member keygen member0 --dir node --encryption-key").ended_with(0);
+        any_admin_port(&directory.join("node.json"));
         Self { directory, url: format!("https://127.0.0.1:{port}"), child: None }
     }
 
@@ -169,4 +170,11 @@ pub fn copy(from: &Path, to: &Path) {
         }
     }
     fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+}
+
+/// The port behind the free one may be that of another test.
+fn any_admin_port(file: &Path) {
+    let mut configuration: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    configuration["admin"]["bind_address"] = "127.0.0.1:0".into();
+    fs::write(file, configuration.to_string()).unwrap();
 }
