@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::{CryptoError, Result, random_bytes};
+use crate::{CryptoError, GcmStream, Result, random_bytes};
 
 const TAG: usize = 16;
 const IV: usize = 12;
@@ -78,6 +78,14 @@ impl AesKey {
             .map_err(|_| CryptoError::Decryption)?;
         data.truncate(opened);
         Ok(())
+    }
+
+    /// Encryption or decryption of data that comes piece by piece.
+    ///
+    /// # Errors
+    /// None that the input could cause.
+    pub fn gcm_stream(&self, iv: &[u8; IV]) -> Result<GcmStream> {
+        GcmStream::new(self, iv)
     }
 
     /// Encrypts into CCF's `GcmCipher` form: tag ‖ IV ‖ ciphertext.

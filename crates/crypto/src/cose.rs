@@ -82,6 +82,12 @@ impl Sign1 {
         self.inner.payload.as_deref()
     }
 
+    /// The bytes that are signed, of a message that carries its payload (`Sig_structure`, RFC 9052, section 4.4).
+    #[must_use]
+    pub fn signed(&self) -> Vec<u8> {
+        self.inner.tbs_data(b"")
+    }
+
     /// The signature, r ‖ s.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
