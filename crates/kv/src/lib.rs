@@ -8,6 +8,7 @@
 //! Map names, keys and values are what the ledger stores (CCF): a map is *public* exactly when its name starts with
 //! `public:`; keys and values are bytes.
 
+mod builder;
 mod read_set;
 mod state;
 mod tx;
@@ -17,8 +18,9 @@ mod write_set;
 #[cfg(test)]
 mod tests;
 
+pub use builder::{RestoreError, StateBuilder};
 pub use read_set::{Conflict, ReadSet};
-pub use state::{State, Versioned};
+pub use state::{Map, State, Versioned};
 pub use tx::Tx;
 pub use tx_id::{ParseTxIdError, TxId};
 pub use write_set::{MapWrites, WriteSet};

@@ -12,18 +12,43 @@ pub struct Versioned {
     pub written: TxId,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Map {
-    entries: OrdMap<Bytes, Versioned>,
-    /// The last transaction that wrote to this map or removed from it.
+/// The entries of one map.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Map {
+    pub(crate) entries: OrdMap<Bytes, Versioned>,
     pub(crate) changed: TxId,
 }
 
+impl Map {
+    /// The last transaction that wrote to this map or removed from it.
+    #[must_use]
+    pub fn changed(&self) -> TxId {
+        self.changed
+    }
+
+    /// The entries in key order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Bytes, &Versioned)> {
+        self.entries.iter()
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries (any more).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
 /// All maps as of one transaction. Immutable in effect: a clone is cheap and stays what it was.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    maps: OrdMap<String, Map>,
-    tx_id: TxId,
+    pub(crate) maps: OrdMap<String, Map>,
+    pub(crate) tx_id: TxId,
 }
 
 impl State {
@@ -42,6 +67,11 @@ impl State {
     /// The entries of a map in key order.
     pub fn iter(&self, map: &str) -> impl Iterator<Item = (&Bytes, &Versioned)> {
         self.maps.get(map).into_iter().flat_map(|map| map.entries.iter())
+    }
+
+    /// All maps that were ever written, in the order of their names.
+    pub fn maps(&self) -> impl Iterator<Item = (&str, &Map)> {
+        self.maps.iter().map(|(name, map)| (name.as_str(), map))
     }
 
     /// The names of all maps that were ever written, in order.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::{Conflict, State, Tx, TxId, WriteSet};
+use crate::{Conflict, State, StateBuilder, Tx, TxId, WriteSet};
 
 const MAPS: [&str; 3] = ["public:a", "public:b", "private"];
 
@@ -80,6 +80,40 @@ proptest! {
                 prop_assert_eq!(state.len(map), expected.len());
             }
         }
+    }
+
+    /// Whatever the order of maps and entries.
+    #[test]
+    fn a_state_is_put_together_again(
+        transactions in prop::collection::vec(prop::collection::vec(step(), 0..20), 0..12),
+        backwards: bool,
+    ) {
+        let mut state = State::default();
+        for (seqno, steps) in (1..).zip(&transactions) {
+            let mut tx = Tx::new(state.clone());
+            for step in steps {
+                match *step {
+                    Step::Put(map, key, value) => tx.put(MAPS[map], vec![key], vec![value]),
+                    Step::Remove(map, key) => tx.remove(MAPS[map], vec![key]),
+                    Step::Get(..) | Step::Entries(_) => {}
+                }
+            }
+            state.apply(TxId::new(2 + seqno / 4, seqno), &tx.into_parts().1);
+        }
+        let order = |mut maps: Vec<_>| if backwards { maps.reverse(); maps } else { maps };
+        let mut builder = StateBuilder::new(state.tx_id());
+        for (name, map) in order(state.maps().collect()) {
+            prop_assert_eq!((map.changed(), map.len()), (state.changed(name), state.len(name)));
+            builder.map(name, map.changed()).unwrap();
+            let mut entries: Vec<_> = map.iter().collect();
+            if backwards {
+                entries.reverse();
+            }
+            for (key, versioned) in entries {
+                builder.entry(key.clone(), versioned.value.clone(), versioned.written).unwrap();
+            }
+        }
+        prop_assert_eq!(builder.finish(), state);
     }
 
     /// Two transactions on the same state: the second one conflicts exactly when running it after the first would let
