@@ -62,7 +62,7 @@ async fn comeback(directory: &Path, keys: &KeyFolder) -> Result<Vec<f64>> {
     let body = json!({"data": {"text": "x".repeat(crate::TEXT)}});
     let api = node.api(Some(consortium.first()))?;
     api.put("/app/contracts/bench", &body).await?.expect_status(200)?;
-    let case = Case { name: "fill", write: true, connections: 64 };
+    let case = Case::fill(64);
     Target::node(&node, consortium.first()).write_many(case, TRANSACTIONS, &body.to_string())?;
     let mut times = Vec::new();
     for _ in 0..TIMES {

@@ -8,15 +8,46 @@ use suites::{Member, Node, Result, run};
 
 use crate::floor::Floor;
 
-/// What is asked, and on how many connections.
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A read of one contract.
+    Read,
+    /// The same, each on a connection of its own, with a full handshake.
+    FreshRead,
+    /// A PUT of a new contract.
+    Write,
+}
+
+/// What is wanted of a node beside the floor.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    /// At least this share of the floor's rate.
+    Rate(f64),
+    /// At most so many times the floor's median latency.
+    P50(f64),
+    /// Nothing: it is work, not a measurement.
+    None,
+}
+
+/// What is asked, on how many connections, and what is wanted.
 #[derive(Clone, Copy)]
 pub struct Case {
     /// For the table.
     pub name: &'static str,
-    /// A PUT of a new contract, or a read of one.
-    pub write: bool,
+    /// What is asked.
+    pub kind: Kind,
     /// One request in flight on each.
     pub connections: u32,
+    /// What is wanted.
+    pub goal: Goal,
+}
+
+impl Case {
+    /// Writes that are not measured.
+    pub fn fill(connections: u32) -> Self {
+        Self { name: "fill", kind: Kind::Write, connections, goal: Goal::None }
+    }
 }
 
 /// One measurement.
@@ -53,7 +84,13 @@ impl Figure {
         median(self.rounds.iter().map(pick).collect())
     }
 
-    /// The lowest and the highest ratio of a round.
+    /// The median ratio of the rates, and that of the median latencies.
+    pub fn ratios(&self) -> (f64, f64) {
+        let rate = self.median(|(node, floor)| node.rate / floor.rate);
+        (rate, self.median(|(node, floor)| node.p50 / floor.p50))
+    }
+
+    /// The lowest and the highest ratio of the rates in a round.
     pub fn range(&self) -> (f64, f64) {
         let ratios = || self.rounds.iter().map(|(node, floor)| node.rate / floor.rate);
         (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max))
@@ -112,8 +149,14 @@ impl Target {
 
     /// Writes exactly this many new contracts.
     pub fn write_many(&self, case: Case, count: u32, body: &str) -> Result<()> {
-        let count = count.to_string();
-        self.generate(case, body, &["--requests", &count, "--warmup", "0", "--seconds", "600"]).map(drop)
+        let result =
+            self.generate(case, body, &["--requests", &count.to_string(), "--warmup", "0", "--seconds", "600"])?;
+        let written = result["statuses"]["200"].as_u64();
+        if written == Some(u64::from(count)) {
+            Ok(())
+        } else {
+            Err(format!("{count} were to be written: {result}").into())
+        }
     }
 
     fn generate(&self, case: Case, body: &str, options: &[&str]) -> Result<Value> {
@@ -121,7 +164,10 @@ impl Target {
         let connections = case.connections.to_string();
         command.args(["--json", "--connections", &connections]).args(options);
         command.arg("--ca").arg(&self.authority).arg("--cert").arg(&self.certificate).arg("--key").arg(&self.key);
-        if case.write {
+        if case.kind == Kind::FreshRead {
+            command.arg("--no-keepalive");
+        }
+        if case.kind == Kind::Write {
             command.args(["--method", "PUT", "--header", "content-type: application/json", "--body", body]);
             command.args(["--url", &format!("{}/app/contracts/b-{{r}}-{{n}}", self.url)]);
         } else {

@@ -61,7 +61,7 @@ async fn write(directory: &Path, keys: &KeyFolder, writes: u32, connections: u32
     node.start().await?;
     consortium.bring_to_life(&node).await?;
     let body = json!({"data": {"text": "x".repeat(crate::TEXT)}}).to_string();
-    let case = Case { name: "fill", write: true, connections };
+    let case = Case::fill(connections);
     Target::node(&node, consortium.first()).write_many(case, writes, &body)?;
     let ledger = node.ledger();
     node.stop().await?;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask test [--only STEP]... [--raise]
        cargo xtask lint
-       cargo xtask bench [--rounds N] [--seconds S] [--write]
+       cargo xtask bench [--quick] [--only STEP,...] [--rounds N] [--seconds S] [--transactions N] [--write]
        cargo xtask dist [--check [--in DIR]]
 
 test   builds the binary and runs everything: unit and property tests, then the suites over real processes. --only
