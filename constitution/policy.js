@@ -42,7 +42,19 @@ const POLICY_CLAIMS = new Map([
     ],
   ],
   ["jwt", ["oid", "appid", "tid", "sub", "iss"]],
-  ["snp-cvm", Array.from({ length: 24 }, (_, register) => `pcr${register}`)],
+  [
+    "snp-cvm",
+    [
+      ...Array.from({ length: 24 }, (_, register) => `pcr${register}`),
+      // Registers say what runs if the paravisor is believed, and these say which paravisor that is.
+      "paravisor-authorkeydigest",
+      "paravisor-familyId",
+      "paravisor-guestsvn",
+      "paravisor-idkeydigest",
+      "paravisor-imageId",
+      "paravisor-launchmeasurement",
+    ],
+  ],
 ]);
 
 // A policy is changed claim by claim. Only an accepted contract has one.

@@ -39,10 +39,31 @@ pub fn of_snp(report: &snp::Report, endorsement: Option<&uvm::Endorsement>) -> C
     claims
 }
 
-/// The claims of a virtual machine: its registers, in base64.
+/// What a policy for virtual machines can name of the paravisor, beside the registers. None of these names is one of a
+/// container's claims, so that no policy is met by evidence of another kind.
+pub const PARAVISOR: [&str; 6] = [
+    "paravisor-authorkeydigest",
+    "paravisor-familyId",
+    "paravisor-guestsvn",
+    "paravisor-idkeydigest",
+    "paravisor-imageId",
+    "paravisor-launchmeasurement",
+];
+
+/// The claims of a virtual machine: its registers, in base64, and what the processor says of its paravisor.
 #[must_use]
 pub fn of_cvm(verified: &cvm::Verified) -> Claims {
-    verified.pcrs.iter().map(|(number, value)| (format!("pcr{number}"), STANDARD.encode(value).into())).collect()
+    let registers = verified.pcrs.iter().map(|(number, value)| (format!("pcr{number}"), STANDARD.encode(value).into()));
+    let report = &verified.snp.report;
+    let values: [Value; 6] = [
+        hex::encode(report.author_key_digest()).into(),
+        hex::encode(report.family_id()).into(),
+        report.guest_svn().into(),
+        hex::encode(report.id_key_digest()).into(),
+        hex::encode(report.image_id()).into(),
+        hex::encode(report.measurement()).into(),
+    ];
+    registers.chain(PARAVISOR.map(str::to_owned).into_iter().zip(values)).collect()
 }
 
 /// The claims of a process without protection. No policy can name them: they are on no list of claims that may be asked for.

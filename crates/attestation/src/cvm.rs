@@ -6,15 +6,17 @@
 //! attestation key is only looked at for being for that key: its issuers are not part of the evidence, and nothing
 //! rests on it.
 //!
-//! Not proven is *which* paravisor that is: whoever owns a machine with SEV-SNP can launch one of their own, which says what
-//! they like. Who wants to know compares the launch measurement or the digest of the identity key in [`Verified::snp`].
+//! Not proven by the registers is *which* paravisor that is: whoever owns a machine with SEV-SNP can launch one of their own,
+//! which says what they like. So the claims of the paravisor (`paravisor-…`, [`crate::claims::PARAVISOR`]) stand beside the
+//! registers, and a policy that trusts nobody's machine names one of them: the key of whoever makes the paravisor
+//! (`paravisor-idkeydigest`), with a minimum of its version, or the launch measurement of one that was looked into.
 
 mod hcl;
 mod quote;
 
 use std::collections::BTreeMap;
 
-use crypto::Certificate;
+use crypto::{Certificate, Digest, sha256};
 
 use crate::{
     Check, Rejection, Result, Trail,
@@ -57,6 +59,8 @@ pub struct Verified {
     pub runtime_claims: RuntimeClaims,
     /// The registers by number.
     pub pcrs: BTreeMap<u8, [u8; 32]>,
+    /// SHA-256 over the bytes of the quote that its virtual TPM has signed.
+    pub statement: Digest,
 }
 
 /// Verifies evidence. `trail` gets the checks that were passed, also when a later one fails.
@@ -84,8 +88,8 @@ pub(crate) fn conclude(
     if let Some(certificate) = evidence.aik_certificate {
         trail.note(Check::AikCertificate, check_aik(certificate, &runtime_claims))?;
     }
-    check_quote(evidence, &runtime_claims, trail)?;
-    Ok(Verified { snp, runtime_claims, pcrs: evidence.pcrs.clone() })
+    let quote = check_quote(evidence, &runtime_claims, trail)?;
+    Ok(Verified { snp, runtime_claims, pcrs: evidence.pcrs.clone(), statement: sha256(quote.attest()) })
 }
 
 /// The checks that [`verify`] makes, in order.
@@ -131,10 +135,11 @@ fn check_aik(padded: &[u8], claims: &RuntimeClaims) -> Result<()> {
     if is_same { Ok(()) } else { Err(odd("one for another key".into())) }
 }
 
-fn check_quote(evidence: &Evidence<'_>, claims: &RuntimeClaims, trail: &mut Trail) -> Result<()> {
+fn check_quote<'a>(evidence: &Evidence<'a>, claims: &RuntimeClaims, trail: &mut Trail) -> Result<Quote<'a>> {
     let quote = trail.note(Check::QuoteFormat, quote::Quote::parse(evidence.quote))?;
     trail.note(Check::QuoteSignature, quote.check_signature(claims.attestation_key()))?;
     trail.note(Check::QuoteNonce, quote.check_nonce(evidence.nonce))?;
     trail.note(Check::QuoteSelection, quote.check_selection(evidence.pcrs.keys().copied()))?;
-    trail.note(Check::QuoteDigest, quote.check_digest(evidence.pcrs.values()))
+    trail.note(Check::QuoteDigest, quote.check_digest(evidence.pcrs.values()))?;
+    Ok(quote)
 }

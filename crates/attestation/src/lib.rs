@@ -11,7 +11,7 @@
 //! | endorsement of the utility VM of Azure's containers | [`uvm`] | COSE (RFC 9052), [`did`] |
 //!
 //! [`Document`] reads evidence as it is written, [`Verifier`] verifies it, [`Proven`] says what that proves: claims, which
-//! a [`policy`] compares, and the key that is [`Bound`].
+//! a [`policy`] compares, the key that is [`Bound`], and by what the evidence is known again ([`Proven::identity`]).
 //!
 //! Nothing here reads a clock, a file or the network, and nothing is random. Dates of certificates are not looked at
 //! (D30): the hardware signs for years, and it is the minimum of the firmware's version that revokes.
@@ -23,6 +23,7 @@ pub mod claims;
 pub mod cvm;
 pub mod did;
 mod document;
+mod identity;
 mod issuing;
 pub mod policy;
 mod rejection;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::Claims;
 
-/// The claim that is compared as a minimum (D27).
-const MINIMUM: &str = "uvm_endorsements-svn";
+/// The claims that are compared as minimums (D27): versions of what is below the guest.
+const MINIMUMS: [&str; 2] = ["uvm_endorsements-svn", "paravisor-guestsvn"];
 
 /// Claims with the values that are accepted for each. Every claim must be met; an empty policy is met by nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -113,7 +113,9 @@ pub fn explain(policies: &[(&str, &Policy)], claims: &Claims) -> Explanation {
 
 fn is_accepted(name: &str, accepted: &[Value], found: Option<&Value>) -> bool {
     let Some(found) = found else { return false };
-    accepted.iter().any(|wanted| if name == MINIMUM { is_at_least(found, wanted) } else { is_identical(found, wanted) })
+    accepted
+        .iter()
+        .any(|wanted| if MINIMUMS.contains(&name) { is_at_least(found, wanted) } else { is_identical(found, wanted) })
 }
 
 /// As `===` of JavaScript, which is how the reference compares: objects and lists equal nothing.

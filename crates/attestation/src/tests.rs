@@ -7,6 +7,7 @@ mod endorsement;
 mod every_check;
 mod forge;
 mod genuine;
+mod identity;
 mod machine;
 mod makers;
 mod names;

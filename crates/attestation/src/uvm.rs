@@ -4,7 +4,7 @@
 //! A COSE_Sign1 message (RFC 9052) with the maker's certificates (`x5chain`, RFC 9360), the maker as a did:x509 (`iss`)
 //! and the name of the product line (`feed`). Whether that maker is trusted is for the caller, or its policy, to say.
 
-use crypto::{Certificate, cose::Sign1};
+use crypto::{Certificate, Digest, cose::Sign1, sha256};
 use serde::Deserialize;
 use unique_json::from_unique_json;
 
@@ -28,6 +28,8 @@ pub struct Endorsement {
     pub svn: String,
     /// The launch measurement.
     pub measurement: [u8; 48],
+    /// SHA-256 over the bytes that the maker has signed.
+    pub statement: Digest,
 }
 
 /// The payload, as far as it is used.
@@ -49,7 +51,7 @@ pub fn verify(message: &[u8], trail: &mut Trail) -> Result<Endorsement> {
     trail.note(Check::UvmIssuer, did::resolve(&did, &chain))?;
     trail.note(Check::UvmSignature, check_signature(&message, &chain))?;
     let (measurement, svn) = trail.note(Check::UvmPayload, payload(&message))?;
-    Ok(Endorsement { did, feed, svn, measurement })
+    Ok(Endorsement { did, feed, svn, measurement, statement: sha256(&message.signed()) })
 }
 
 impl Endorsement {

@@ -1,5 +1,7 @@
+use crypto::{Digest, sha256};
+
 use crate::{
-    Bound, Caci, Check, Claims, Cvm, Document, Platform, Result, Trail, Virtual, claims, cvm,
+    Bound, Caci, Check, Claims, Cvm, Document, Platform, Result, Trail, Virtual, claims, cvm, identity,
     snp::{self, ChainCache},
     uvm,
 };
@@ -29,6 +31,11 @@ pub struct Proven {
     pub claims: Claims,
     /// What it binds.
     pub bound: Bound,
+    /// By what this evidence is known again, however it is written (D33): SHA-256 over the name of the platform, a zero
+    /// byte, and SHA-256 of each thing that was signed. These are the first 672 bytes of the report; then, of a container
+    /// with an endorsement, its `Sig_structure` (RFC 9052, section 4.4); of a virtual machine, the TPMS_ATTEST of its quote.
+    /// Without protection nothing is signed, and measurement, host data and report data take their place.
+    pub identity: Digest,
 }
 
 impl Verifier {
@@ -67,7 +74,10 @@ impl Verifier {
         }
         let claims = claims::of_snp(&snp.report, uvm.as_ref());
         let bound = Bound::ReportData(hex::encode(snp.report.report_data()));
-        Ok(Proven { platform: Platform::SnpCaci, snp: Some(snp), uvm, claims, bound })
+        let statements: Vec<Digest> =
+            [Some(snp.report.statement()), uvm.as_ref().map(|one| one.statement)].into_iter().flatten().collect();
+        let identity = identity::of(Platform::SnpCaci, &statements);
+        Ok(Proven { platform: Platform::SnpCaci, snp: Some(snp), uvm, claims, bound, identity })
     }
 
     fn machine(&mut self, evidence: &Cvm, trail: &mut Trail) -> Result<Proven> {
@@ -83,7 +93,8 @@ impl Verifier {
         let verified = cvm::verify(&evidence, &mut self.cache, trail)?;
         let bound = Bound::UserData(verified.runtime_claims.user_data().map(str::to_owned));
         let claims = claims::of_cvm(&verified);
-        Ok(Proven { platform: Platform::SnpCvm, snp: Some(verified.snp), uvm: None, claims, bound })
+        let identity = identity::of(Platform::SnpCvm, &[verified.snp.report.statement(), verified.statement]);
+        Ok(Proven { platform: Platform::SnpCvm, snp: Some(verified.snp), uvm: None, claims, bound, identity })
     }
 
     fn unprotected(&self, evidence: &Virtual, trail: &mut Trail) -> Result<Proven> {
@@ -91,7 +102,10 @@ impl Verifier {
         trail.require(Check::VirtualAllowed, self.allows_virtual, expected, "evidence that anybody can make")?;
         let mut report_data = evidence.report_data.clone();
         report_data.resize(64, 0);
+        let statements = [evidence.measurement.as_bytes(), &evidence.host_data, &report_data].map(sha256);
+        let identity = identity::of(Platform::Virtual, &statements);
         let bound = Bound::ReportData(hex::encode(report_data));
-        Ok(Proven { platform: Platform::Virtual, snp: None, uvm: None, claims: claims::of_virtual(evidence), bound })
+        let claims = claims::of_virtual(evidence);
+        Ok(Proven { platform: Platform::Virtual, snp: None, uvm: None, claims, bound, identity })
     }
 }

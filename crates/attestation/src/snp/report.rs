@@ -1,3 +1,5 @@
+use crypto::{Digest, sha256};
+
 use crate::{
     Check, Rejection, Result, Trail,
     bytes::{array, is_zero, u32_at, u64_at},
@@ -158,6 +160,12 @@ impl Report {
         let mut number: [u8; 48] = array(&*self.bytes, at);
         number.reverse();
         is_zero(&*self.bytes, at + 48..at + 72).then_some(number)
+    }
+
+    /// SHA-256 over the bytes that are signed.
+    #[must_use]
+    pub fn statement(&self) -> Digest {
+        sha256(self.signed())
     }
 
     /// The bytes that are signed.

@@ -14,14 +14,15 @@ struct Genuine {
     document: Document,
     claims: Claims,
     bound: Bound,
+    identity: crypto::Digest,
 }
 
 static GENUINE: LazyLock<Vec<Genuine>> = LazyLock::new(|| {
     let read = |name: &&str| {
         let text = bytes(name);
         let document = Document::from_json(&text).unwrap();
-        let Proven { claims, bound, .. } = Verifier::new(0).verify(&document, &mut Trail::new()).unwrap();
-        Genuine { text, document, claims, bound }
+        let Proven { claims, bound, identity, .. } = Verifier::new(0).verify(&document, &mut Trail::new()).unwrap();
+        Genuine { text, document, claims, bound, identity }
     };
     CANNED.iter().map(read).collect()
 });
@@ -38,6 +39,8 @@ impl Genuine {
         let proven = VERIFIER.with_borrow_mut(|verifier| verifier.verify(changed, &mut Trail::new()));
         if let Ok(proven) = proven {
             let mut expected = self.claims.clone();
+            let is_whole = proven.uvm.is_some() || proven.platform == Platform::SnpCvm;
+            prop_assert_eq!(proven.identity == self.identity, is_whole);
             if proven.uvm.is_none() {
                 expected.retain(|name, _| !name.starts_with("uvm_endorsements-"));
             }

@@ -71,10 +71,34 @@ fn the_claims_of_a_container_are_those_that_were_recorded() {
 #[test]
 fn the_claims_of_a_virtual_machine_are_its_registers() {
     let expected = json("cvm/encryption/attestation.json")["report"]["snpCvm"]["evidence"]["pcrs"].clone();
-    let expected: Claims =
+    let mut expected: Claims =
         expected.as_object().unwrap().iter().map(|(number, value)| (format!("pcr{number}"), value.clone())).collect();
     assert_eq!(expected.len(), 24);
+    let paravisor = json!({
+        "paravisor-authorkeydigest": "0".repeat(96),
+        "paravisor-familyId": "02212000000000000000000000000000",
+        "paravisor-guestsvn": 10,
+        "paravisor-idkeydigest":
+            "942fd93ebde6ea7a96efadeafc60f1c6b3d10e703b1dafd7555b92f7f3d32d0e006767648cba5b102af3d65756af4177",
+        "paravisor-imageId": "02000000000000000000000000000000",
+        "paravisor-launchmeasurement":
+            "6a063be9dd79f6371c842e480f8dc3b5c725961344e57130e88c5adf49e8f7f6c79b75a5eb77fc769959f4aeb2f9401e",
+    });
+    expected.extend(paravisor.as_object().unwrap().clone());
     assert_eq!(verify(&Document::Cvm(machine())).unwrap().claims, expected);
+}
+
+/// What the rules of the consortium let a policy name is what evidence shows, and no name means two things.
+#[test]
+fn d10_a_policy_names_the_claims_of_its_own_evidence() {
+    let rules = include_str!("../../../../constitution/policy.js");
+    let (_, of_machines) = rules.split_once("\"snp-cvm\"").unwrap();
+    let (of_machines, _) = of_machines.split_once("]);").unwrap();
+    let named: Vec<&str> = of_machines.split('"').filter(|text| text.starts_with("paravisor-")).collect();
+    assert_eq!(named, crate::claims::PARAVISOR);
+    let [container, machine] = [Document::Caci(container("encryption")), Document::Cvm(machine())]
+        .map(|document| verify(&document).unwrap().claims);
+    assert!(container.keys().all(|name| !machine.contains_key(name)));
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn chains_of_others_are_not_the_machine_s() {
 }
 
 /// A machine whose every part is made here: the paravisor's report is signed by a chip of ours.
-struct Own {
+pub(super) struct Own {
     chip: Chip,
     vmpl: u8,
     claims: String,
@@ -235,9 +235,14 @@ fn attest(nonce: &[u8], selection: &[u8], pcrs: &BTreeMap<u8, [u8; 32]>) -> Vec<
 }
 
 impl Own {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::asked(b"nonce")
+    }
+
+    /// One that was asked with this nonce.
+    pub(super) fn asked(nonce: &[u8]) -> Self {
         let pcrs = BTreeMap::from([(0, [1; 32]), (9, [2; 32])]);
-        let nonce = b"nonce".to_vec();
+        let nonce = nonce.to_vec();
         let attest = attest(&nonce, &[0, 0, 0, 1, 0, 0x0b, 3, 1, 2, 0], &pcrs);
         let chip = forge::Maker::of(Family::Genoa).make();
         Self { chip, vmpl: 0, claims: claims(&[jwk("HCLAkPub")]), attest, behind: Vec::new(), pcrs, nonce }
@@ -255,7 +260,7 @@ impl Own {
         [&sized(&self.attest)[..], &[0, 0x14, 0, 0x0b], &sized(&signature), &self.behind].concat()
     }
 
-    fn verify(&self) -> Result<cvm::Verified, Check> {
+    pub(super) fn verify(&self) -> Result<cvm::Verified, Check> {
         let mut report = forge::report(Family::Genoa);
         report[0x30] = self.vmpl;
         report[0x50..0x70].copy_from_slice(&sha256(self.claims.as_bytes()));

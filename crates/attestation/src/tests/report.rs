@@ -211,7 +211,7 @@ fn the_other_half_of_a_signature_says_the_same() {
 }
 
 /// The order of P-384 minus a little-endian number.
-fn negate(number: &mut [u8]) {
+pub(super) fn negate(number: &mut [u8]) {
     let order = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
     let order = hex::decode(order).unwrap();
     let mut borrow = 0;
