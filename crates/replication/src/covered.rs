@@ -7,7 +7,11 @@ use disk::Disk;
 use openraft::{BasicNode, LogId, StoredMembership};
 use serde::{Deserialize, Serialize};
 
-use crate::{ReplicationError, sealer::lock};
+use crate::{
+    ReplicationError,
+    planted::{self, Fault},
+    sealer::lock,
+};
 
 /// How far complete, synced chunk files reach, and where that is in the raft log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,7 +52,9 @@ impl CoveredFile {
         let mut bytes = hex::encode(crypto::hmac_sha256(&self.mac_key, &json)).into_bytes();
         bytes.push(b'\n');
         bytes.extend_from_slice(&json);
-        disk::write_atomically(&*self.disk, &self.path, &bytes)?;
+        if !planted::is(Fault::CoveredNotWritten) {
+            disk::write_atomically(&*self.disk, &self.path, &bytes)?;
+        }
         *lock(&self.current) = Some(covered);
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::{
     log::SegmentLog,
     machine::Machine,
     network::NoPeers,
+    planted,
     replay::Replay,
     sealer::Sealer,
     sequencer::{Request, Sequencer},
@@ -66,7 +67,7 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(ReplicationError::Thread)?;
-    let thread = std::thread::Builder::new().name("commit".into()).spawn(move || runtime.block_on(commit));
+    let thread = std::thread::Builder::new().name("commit".into()).spawn(planted::carry(move || runtime.block_on(commit)));
     let thread = thread.map_err(ReplicationError::Thread)?;
     match is_ready.await {
         Ok(view) => Ok(Replica::new(shared, requests, reader, stopped, thread, view)),

@@ -26,6 +26,10 @@ mod network;
 mod open;
 mod overlap;
 mod replay;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+mod planted;
 mod replica;
 mod sealer;
 mod sequencer;

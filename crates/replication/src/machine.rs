@@ -14,6 +14,7 @@ use crate::{
     batch::BatchContent,
     covered::{Covered, CoveredFile},
     history::History,
+    planted::{self, Fault},
     shared::{InFlight, Shared},
     store::LedgerStore,
     types::TypeConfig,
@@ -87,9 +88,12 @@ impl Machine {
         let last = batch.committed.state.tx_id();
         note_entries(&mut self.shared.history_mut(), content.first, offset, &batch.entries);
         if batch.ends_chunk {
+            let covered = Covered { seqno: last.seqno, log_id: Some(log_id), membership: self.membership.clone() };
+            if planted::is(Fault::CoveredBeforeChunk) {
+                self.covered.write(covered.clone())?;
+            }
             self.store.complete(last.seqno)?;
-            let membership = self.membership.clone();
-            self.covered.write(Covered { seqno: last.seqno, log_id: Some(log_id), membership })?;
+            self.covered.write(covered)?;
         }
         self.shared.publish(batch.committed);
         for (tx_id, answer) in batch.answers {

@@ -34,7 +34,8 @@ pub(crate) fn check(start: u64, left: &[u8], entries: &[u8], complete: bool) -> 
     }
 }
 
-fn positions(entries: &[u8]) -> Vec<u32> {
+/// Where each of the entries starts in its chunk.
+pub(crate) fn positions(entries: &[u8]) -> Vec<u32> {
     let (mut rest, mut found) = (entries, Vec::new());
     while let Ok((_, behind)) = entry::split_first(rest) {
         let at = CHUNK_HEADER_LEN as usize + entries.len() - rest.len();

@@ -14,6 +14,7 @@ use crate::{
     Committed, Hold, SubmitError, Transaction,
     engine::reason,
     hold::Holder,
+    planted::{self, Fault},
     sealer::{Placed, Sealer},
     shared::{InFlight, Shared},
     types::TypeConfig,
@@ -174,6 +175,7 @@ impl Sequencer {
         let sealed = sealed.map_err(|why| why.to_string())?;
         let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
         let ends_chunk = sealed.ends_chunk;
+        let answers = if planted::is(Fault::AnswerBeforeDurable) { answered(answers) } else { answers };
         self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });
         self.raft.client_write(sealed.batch).await.map_err(|why| reason(&self.raft, why))?;
         if self.shared.committed().state.tx_id() != self.head.tx_id() {
@@ -199,4 +201,13 @@ impl Sequencer {
         }
         Ok(())
     }
+}
+
+/// Answers at once; none is left.
+fn answered(answers: Vec<(TxId, Answer)>) -> Vec<(TxId, Answer)> {
+    for (tx_id, answer) in answers {
+        // Whoever asked may be gone.
+        let _ = answer.send(Ok(tx_id));
+    }
+    Vec::new()
 }

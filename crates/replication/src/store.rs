@@ -13,7 +13,10 @@ use ledger::{
     chunk::{self, CHUNK_HEADER_LEN, ChunkName, ChunkReader, ChunkWriter, Selection},
 };
 
-use crate::{ReplicationError, overlap};
+use crate::{
+    ReplicationError, overlap,
+    planted::{self, Fault},
+};
 
 /// Writes the ledger directory.
 ///
@@ -150,9 +153,15 @@ impl LedgerStore {
     /// Writes the chunks that the raft log has. From now on this can be written to.
     pub(crate) fn write_recovered(&mut self) -> Result<(), ReplicationError> {
         self.recovering = false;
-        for Recovered { start, entries, end } in std::mem::take(&mut self.recovered) {
+        for Recovered { start, mut entries, end } in std::mem::take(&mut self.recovered) {
             let failed = |why| ReplicationError::ledger(ChunkName::open(start), start, why);
             let mut writer = match self.left.remove(&start) {
+                Some(left) if planted::is(Fault::OpenChunkTrusted) && entries.len() + 8 == left.len() => {
+                    let positions = overlap::positions(&entries);
+                    entries = Vec::new();
+                    ChunkWriter::resume(&*self.disk, &self.directory, start, positions, left.len() as u64)
+                        .map_err(failed)?
+                }
                 Some(_) => ChunkWriter::resume(&*self.disk, &self.directory, start, Vec::new(), CHUNK_HEADER_LEN)
                     .map_err(failed)?,
                 None => self.create(start).map_err(failed)?,

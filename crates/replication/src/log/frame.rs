@@ -1,6 +1,7 @@
 use crypto::{Digest, Zeroizing, hmac_sha256};
 
 use super::encoding::Reader;
+use crate::planted::{self, Fault as Planted};
 
 const MAGIC: [u8; 4] = *b"cgsF";
 const TAGGED: usize = 16;
@@ -107,7 +108,7 @@ pub(super) fn read<'a>(keys: &Keys, bytes: &'a [u8]) -> Result<Frame<'a>, Fault>
         Err(_) if bytes.iter().all(|byte| *byte == 0) => return Err(Fault::End),
         Err(fault) => return Err(Fault::Incomplete(fault)),
     };
-    if authentic(keys, bytes, &frame) { Ok(frame) } else { Err(Fault::Unauthentic) }
+    if authentic(keys, bytes, &frame) || planted::is(Planted::TornTailAccepted) { Ok(frame) } else { Err(Fault::Unauthentic) }
 }
 
 /// Offset of the first authentic frame later than `after`, wherever it begins.
@@ -146,6 +147,9 @@ fn whole(bytes: &[u8]) -> Result<Frame<'_>, &'static str> {
     }
     let (frame, crc) = fields(reader).ok_or("the file ends inside a frame")?;
     let checked = bytes.get(..frame.len - CRC).unwrap_or_default();
+    if planted::is(Planted::TornTailAccepted) {
+        return Ok(frame);
+    }
     if crc32fast::hash(checked) != crc || !frame.len.is_multiple_of(ALIGN) {
         return Err("the checksum of the frame does not fit");
     }

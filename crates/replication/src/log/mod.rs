@@ -67,7 +67,10 @@ use record::Record;
 pub use storage::LogReader;
 use writer::Writer;
 
-use crate::types::TypeConfig;
+use crate::{
+    planted::{self, Fault},
+    types::TypeConfig,
+};
 
 /// An entry of the raft log.
 pub type Entry = openraft::Entry<TypeConfig>;
@@ -202,6 +205,10 @@ impl SegmentLog {
     }
 
     fn set_vote(&mut self, vote: Vote) -> Result<(), LogError> {
+        if planted::is(Fault::VoteNotWritten) {
+            self.memory_mut().apply(Record::Vote(vote));
+            return Ok(());
+        }
         self.write(vec![Record::Vote(vote)])
     }
 

@@ -5,6 +5,7 @@ use disk::{Disk, DiskFile};
 use super::LogError;
 use super::encoding::Reader;
 use super::record::Record;
+use crate::planted::{self, Fault as Planted};
 
 /// The version of the format that this build reads and writes.
 pub(super) const VERSION: u32 = 1;
@@ -59,8 +60,13 @@ impl Active {
         let start = [preamble().as_slice(), first_frame].concat();
         file.preallocate(size)?;
         file.write_at(0, &start)?;
-        file.sync_all("new segment of the raft log")?;
-        disk.rename(&unfinished, &path)?;
+        if planted::is(Planted::SegmentRenamedFirst) {
+            disk.rename(&unfinished, &path)?;
+            file.sync_all("new segment of the raft log")?;
+        } else {
+            file.sync_all("new segment of the raft log")?;
+            disk.rename(&unfinished, &path)?;
+        }
         disk.sync_dir(dir, "name of a new segment of the raft log")?;
         let file = disk.open(&path)?; // under the name that errors shall say
         Ok(Self { file, path, number, offset: start.len() as u64, size, last: None })

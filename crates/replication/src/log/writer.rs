@@ -8,6 +8,7 @@ use super::frame::{self, Chain, Keys};
 use super::record::{self, Record, Summary};
 use super::segment::{self, Active, Closed, PREAMBLE};
 use super::{LogError, MAX_FRAME_BYTES};
+use crate::planted::{self, Fault as Planted};
 
 /// Writes frames behind each other, and knows which segments they are in.
 pub(super) struct Writer {
@@ -71,8 +72,16 @@ impl Writer {
         }
         let mut bytes = Vec::new();
         let chain = frame::seal(&self.keys, self.chain, body, &mut bytes);
-        self.active.file.write_at(self.active.offset, &bytes)?;
-        self.active.file.sync_data("frame of the raft log")?;
+        let written = self.active.file.write_at(self.active.offset, &bytes);
+        if !planted::is(Planted::FailedWriteIgnored) {
+            written?;
+        }
+        let synced = self.active.file.sync_data("frame of the raft log");
+        if planted::is(Planted::FailedSyncIgnored) && synced.is_err() {
+            self.active.file = self.disk.open(&self.active.path)?;
+        } else {
+            synced?;
+        }
         self.active.offset += len;
         self.chain = chain;
         Ok(())
@@ -86,6 +95,9 @@ impl Writer {
         let active = Active::create(&*self.disk, &self.dir, number, size, &first)?;
         self.chain = chain;
         self.closed.push_back(std::mem::replace(&mut self.active, active).close());
+        if planted::is(Planted::CutBeforeChunk) {
+            self.remove_purged(Some(u64::MAX))?;
+        }
         Ok(())
     }
 
