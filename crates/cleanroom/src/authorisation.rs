@@ -2,9 +2,7 @@ use api::{ApiError, Caller, CallerPolicy};
 use kv::Tx;
 use serde_json::Value;
 
-use crate::{USER_IDENTITIES, stored};
-
-const MEMBERS_INFO: &str = "public:ccf.gov.members.info";
+use crate::{MEMBERS_INFO, USER_IDENTITIES, stored};
 
 /// Checks that an authenticated caller may read: members in any status (D17) and users with a certificate may; whoever
 /// comes with a token must be registered, with the tenant of the token.
@@ -44,9 +42,20 @@ pub fn require_active_member(tx: &mut Tx, caller: &Caller) -> Result<(), ApiErro
     Err(ApiError::forbidden("CallerNotAuthorized", message))
 }
 
+/// Checks that a caller may write: as [`authorise`], and a member must be Active (D17).
+///
+/// # Errors
+/// As [`authorise`] and [`require_active_member`].
+pub fn authorise_write(tx: &mut Tx, caller: &Caller) -> Result<(), ApiError> {
+    match caller.policy {
+        CallerPolicy::MemberCert => require_active_member(tx, caller),
+        _ => authorise(tx, caller),
+    }
+}
+
 fn authorise_token(tx: &mut Tx, caller: &Caller) -> Result<(), ApiError> {
     let claim = |name: &str| caller.claim(name).map(text);
-    let Some(oid) = claim("oid") else {
+    let Some(oid) = caller.claim("oid").and_then(Value::as_str).filter(|oid| !oid.is_empty()) else {
         let message = "OID claim is not present in the JWT token. Cannot get caller ID.";
         return Err(ApiError::bad_request("OidClaimMissing", message));
     };
@@ -85,17 +94,11 @@ fn name(policy: CallerPolicy) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use api::Token;
     use kv::State;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::testing::{member, world};
-
-    fn token(claims: &Value) -> Caller {
-        let payload = claims.as_object().cloned().unwrap_or_default();
-        Caller::with_token(Token { key_issuer: "https://idp.example.com".into(), header: Map::new(), payload })
-    }
+    use crate::testing::{member, token, world};
 
     #[test]
     fn d17_accepted_members_read_and_active_ones_write() {
@@ -111,6 +114,9 @@ mod tests {
         let user = Caller::identified(CallerPolicy::UserCert, "active");
         assert_eq!(require_active_member(&mut tx, &user).unwrap_err().status, 403);
         assert_eq!(authorise(&mut tx, &user), Ok(()));
+        assert_eq!(authorise_write(&mut tx, &user), Ok(()));
+        assert_eq!(authorise_write(&mut tx, &member("active")), Ok(()));
+        assert_eq!(authorise_write(&mut tx, &member("accepted")).unwrap_err().status, 403);
     }
 
     #[test]
@@ -119,6 +125,7 @@ mod tests {
         tx.put(USER_IDENTITIES, "u1", r#"{"accountType":"microsoft","data":{"tenantId":"t1"}}"#);
         assert_eq!(authorise(&mut tx, &token(&json!({"oid": "u1", "tid": "t1"}))), Ok(()));
         for (claims, status, message) in [
+            (json!({"oid": 1}), 400, "OID claim is not present in the JWT token. Cannot get caller ID."),
             (json!({}), 400, "OID claim is not present in the JWT token. Cannot get caller ID."),
             (json!({"oid": "u2"}), 403, "User u2 is not authorized to invoke this endpoint."),
             (

@@ -1,17 +1,24 @@
-//! What the application decides: contracts, and the reading of proposals over time.
+//! What the application decides: contracts and documents, who may use it, what clean rooms may do, and the reading of
+//! proposals over time.
 //!
 //! Everything here is a plain function on a transaction, a caller and a request. Tables under `public:ccf.gov.` are
 //! written by governance and only read here; the others are the application's own.
 
 mod authorisation;
+mod body;
 pub mod contracts;
 pub mod deployment;
+mod drafts;
 pub mod history;
+pub mod member_documents;
+mod party;
 mod proposals;
 mod stored;
+pub mod user_documents;
+pub mod user_proposals;
 mod version;
 
-pub use authorisation::{authorise, require_active_member};
+pub use authorisation::{authorise, authorise_write, require_active_member};
 pub use history::proposal_history;
 pub use version::{Application, app_version};
 
@@ -19,6 +26,10 @@ pub use version::{Application, app_version};
 pub const CONTRACTS: &str = "public:contracts";
 /// Contract id to `{data, proposalId, finalVotes}`.
 pub const ACCEPTED_CONTRACTS: &str = "public:ccf.gov.accepted_contracts";
+/// Member id to `{status, member_data, …}`.
+const MEMBERS_INFO: &str = "public:ccf.gov.members.info";
+/// User id (SHA-256 of the certificate) to the certificate.
+const USERS_CERTS: &str = "public:ccf.gov.users.certs";
 /// User id (`oid` of the token) to `{accountType, invitationId?, data:{tenantId, …}}`.
 pub const USER_IDENTITIES: &str = "public:ccf.gov.user_identities";
 

@@ -13,20 +13,32 @@ const PROPOSALS_INFO: &str = "public:ccf.gov.proposals_info";
 /// The keys of all Open proposals.
 const OPEN_PROPOSALS: &str = "public:ccf.internal.cgs_open_proposals";
 
-/// An Open proposal to accept a contract.
-pub(crate) struct Proposed {
-    pub(crate) proposal_id: String,
-    /// What the action says the contract is.
-    pub(crate) contract: Value,
+/// An action that accepts something: its name, and which of its arguments are the id and the content.
+#[derive(Clone, Copy)]
+pub(crate) struct Accepting {
+    action: &'static str,
+    id: &'static str,
+    content: &'static str,
 }
 
-/// The contracts that Open proposals want to accept, by contract id. Of several proposals the last one counts.
-pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Proposed>, ApiError> {
+pub(crate) const CONTRACT: Accepting = Accepting { action: "set_contract", id: "contractId", content: "contract" };
+pub(crate) const MEMBER_DOCUMENT: Accepting =
+    Accepting { action: "set_member_document", id: "documentId", content: "document" };
+
+/// An Open proposal to accept something.
+pub(crate) struct Proposed {
+    pub(crate) proposal_id: String,
+    /// What the action says it is.
+    pub(crate) content: Value,
+}
+
+/// What Open proposals want to accept, by id. Of several proposals the last one counts.
+pub(crate) fn proposed(tx: &mut Tx, what: Accepting) -> Result<BTreeMap<String, Proposed>, ApiError> {
     let mut found = BTreeMap::new();
-    for (proposal_id, mut args) in open_actions(tx, "set_contract")? {
-        let Some(contract_id) = contract_id(&args) else { continue };
-        let contract = args.get_mut("contract").map(Value::take).unwrap_or_default();
-        found.insert(contract_id, Proposed { proposal_id, contract });
+    for (proposal_id, mut args) in open_actions(tx, what.action)? {
+        let Some(id) = text(&args, what.id) else { continue };
+        let content = args.get_mut(what.content).map(Value::take).unwrap_or_default();
+        found.insert(id, Proposed { proposal_id, content });
     }
     Ok(found)
 }
@@ -35,7 +47,7 @@ pub(crate) fn proposed_contracts(tx: &mut Tx) -> Result<BTreeMap<String, Propose
 pub(crate) fn proposals_for(tx: &mut Tx, action: &str, contract: &str) -> Result<Vec<String>, ApiError> {
     let actions = open_actions(tx, action)?.into_iter();
     let mut ids: Vec<String> =
-        actions.filter(|(_, args)| contract_id(args).as_deref() == Some(contract)).map(|(id, _)| id).collect();
+        actions.filter(|(_, args)| text(args, CONTRACT.id).as_deref() == Some(contract)).map(|(id, _)| id).collect();
     ids.dedup();
     Ok(ids)
 }
@@ -53,8 +65,8 @@ fn open_actions(tx: &mut Tx, name: &str) -> Result<Vec<(String, Value)>, ApiErro
     Ok(found)
 }
 
-fn contract_id(args: &Value) -> Option<String> {
-    args.get("contractId")?.as_str().map(str::to_owned)
+fn text(args: &Value, name: &str) -> Option<String> {
+    args.get(name)?.as_str().map(str::to_owned)
 }
 
 /// The record decides; the index only says where to look.
@@ -88,7 +100,7 @@ mod tests {
         propose(&mut tx, "p3", "Open", r#"{"actions":[{"name":"set_user","args":{"contractId":"c"}}]}"#);
         propose(&mut tx, "p4", "Open", r#"{"actions":[null,5,{"name":"set_contract"},{"args":{}}]}"#);
         propose(&mut tx, "p5", "Open", r#""text""#);
-        let found = proposed_contracts(&mut tx).unwrap();
+        let found = proposed(&mut tx, CONTRACT).unwrap();
         assert_eq!(found.keys().collect::<Vec<_>>(), ["a"]);
         assert_eq!(found["a"].proposal_id, "p1");
     }
@@ -98,7 +110,7 @@ mod tests {
         let mut tx = world();
         tx.put(PROPOSALS_INFO, "p", "a record that nobody may read");
         tx.put(OPEN_PROPOSALS, "never was", vec![0; 8]);
-        assert!(proposed_contracts(&mut tx).unwrap().is_empty());
+        assert!(proposed(&mut tx, CONTRACT).unwrap().is_empty());
         let (reads, _) = tx.into_parts();
         assert_eq!(reads.map_names().into_iter().collect::<Vec<_>>(), [PROPOSALS_INFO, OPEN_PROPOSALS]);
     }
@@ -111,6 +123,6 @@ mod tests {
         tx.put(PROPOSALS_INFO, "p", ballot.to_string());
         tx.put(OPEN_PROPOSALS, "p", vec![0; 8]);
         tx.put(PROPOSALS, "p", r#"{"actions":[{"name":"set_contract","args":{"contractId":"a"}}]}"#);
-        assert!(proposed_contracts(&mut tx).unwrap().is_empty());
+        assert!(proposed(&mut tx, CONTRACT).unwrap().is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! What the tests of this crate share.
 
-use api::{Body, Caller, CallerPolicy, Input, Output, Query};
+use api::{ApiError, Body, Caller, CallerPolicy, Input, Output, Query, Token};
 use kv::{State, Tx, TxId, WriteSet};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A service with one member in each status.
 pub(crate) fn world() -> Tx {
@@ -17,6 +17,23 @@ pub(crate) fn world() -> Tx {
 
 pub(crate) fn member(id: &str) -> Caller {
     Caller::identified(CallerPolicy::MemberCert, id)
+}
+
+/// A user with a certificate.
+pub(crate) fn user(id: &str) -> Caller {
+    Caller::identified(CallerPolicy::UserCert, id)
+}
+
+/// Whoever has a token with these claims.
+pub(crate) fn token(claims: &Value) -> Caller {
+    let payload = claims.as_object().cloned().unwrap_or_default();
+    Caller::with_token(Token { key_issuer: "https://idp.example.com".into(), header: Map::new(), payload })
+}
+
+/// What a refusal says: status and code.
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, ApiError>) -> (u16, &'static str) {
+    let error = result.unwrap_err();
+    (error.status, error.code)
 }
 
 pub(crate) fn propose(tx: &mut Tx, id: &str, state: &str, text: &str) {
