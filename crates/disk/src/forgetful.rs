@@ -6,6 +6,8 @@ mod faults;
 mod random;
 mod state;
 
+pub use faults::DiskFault;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,8 +52,15 @@ impl ForgetfulDisk {
     #[must_use]
     pub fn restart(&self) -> Self {
         let mut state = self.take();
-        state.faults.repair();
-        state.unlock_all();
+        state.repair();
+        Self::with(state)
+    }
+
+    /// Another disk with the same on it, durable and not: as a host could make one. This one goes on.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut state = self.state().clone();
+        state.repair();
         Self::with(state)
     }
 
@@ -64,6 +73,39 @@ impl ForgetfulDisk {
     /// durable is lost even if a later sync succeeds.
     pub fn fail_sync_after(&self, syncs: u64) {
         self.state().faults.fail_sync_after(syncs);
+    }
+
+    /// Lets the change after the next `operations` (as counted by [`ForgetfulDisk::fail_after`]) end with an error.
+    pub fn fail_operation(&self, operations: u64, fault: DiskFault) {
+        self.state().faults.fail_operation(operations, fault);
+    }
+
+    /// Lets the reading after the next `reads` end with an input/output error, once.
+    pub fn fail_read_after(&self, reads: u64) {
+        self.state().faults.fail_read_after(reads);
+    }
+
+    /// There is space again after [`DiskFault::NoSpace`].
+    pub fn free_space(&self) {
+        self.state().faults.free_space();
+    }
+
+    /// Errors so far that were ordered, since the disk was made, crashed, copied or restarted.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.state().faults.failures()
+    }
+
+    /// The changes that [`ForgetfulDisk::operations`] counts: what was done (the `what` of a sync), and to what.
+    #[must_use]
+    pub fn trace(&self) -> Vec<(&'static str, PathBuf)> {
+        self.state().faults.trace().to_vec()
+    }
+
+    /// Makes every sync with this `what` take effect only when so many more operations were done, and report success at
+    /// once: as if the code did other things first. With 1, a rename that follows comes before it.
+    pub fn delay_syncs(&self, what: &'static str, operations: u64) {
+        self.state().faults.delay_syncs(what, operations);
     }
 
     /// Makes every sync with this `what` do nothing and report success: as if the code left it out.
@@ -121,6 +163,7 @@ impl Disk for ForgetfulDisk {
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
         let mut state = self.state();
         let id = state.find(path)?;
+        state.faults.read(path)?;
         Ok(state.content(id, path)?.now().to_vec())
     }
 
@@ -199,14 +242,12 @@ impl ForgetfulFile {
 impl DiskFile for ForgetfulFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.check_writable()?;
-        let mut state = self.disk.state();
-        state.faults.operation(&self.path)?;
-        state.content(self.id, &self.path)?.write(offset, bytes);
-        Ok(())
+        self.disk.state().write(self.id, &self.path, offset, bytes)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let mut state = self.disk.state();
+        state.faults.read(&self.path)?;
         state.content(self.id, &self.path)?.read(offset, buffer).map_err(|e| DiskError::io("read", &self.path, e))
     }
 
@@ -216,10 +257,7 @@ impl DiskFile for ForgetfulFile {
 
     fn set_len(&mut self, len: u64) -> Result<()> {
         self.check_writable()?;
-        let mut state = self.disk.state();
-        state.faults.operation(&self.path)?;
-        state.content(self.id, &self.path)?.set_len(len);
-        Ok(())
+        self.disk.state().set_len(self.id, &self.path, len)
     }
 
     fn sync_data(&mut self, what: &'static str) -> Result<()> {

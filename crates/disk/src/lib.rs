@@ -22,7 +22,7 @@ mod real;
 use std::path::Path;
 
 pub use error::DiskError;
-pub use forgetful::ForgetfulDisk;
+pub use forgetful::{DiskFault, ForgetfulDisk};
 pub use real::RealDisk;
 
 /// The result of everything that can fail here.

@@ -6,13 +6,14 @@ use super::random::Random;
 /// What a disk writes at once or not at all.
 const SECTOR: usize = 512;
 
+#[derive(Clone)]
 enum Change {
     Write { offset: usize, bytes: Vec<u8> },
     SetLen(usize),
 }
 
 /// The content of one file: as it is durable, and as the running system sees it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Content {
     synced: Vec<u8>,
     pending: Vec<Change>,

@@ -9,6 +9,7 @@ pub(super) enum Node {
     Dir(DirId),
 }
 
+#[derive(Clone)]
 pub(super) enum Change {
     Put(String, Node),
     Remove(String),
@@ -20,7 +21,7 @@ pub(super) enum Change {
 type Names = BTreeMap<String, Node>;
 
 /// The names in one directory: as they are durable, and as the running system sees them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Directory {
     synced: Names,
     pending: Vec<Change>,
@@ -38,8 +39,9 @@ impl Directory {
     }
 
     pub(super) fn sync(&mut self) {
-        self.pending.clear();
-        self.synced.clone_from(&self.now);
+        for change in self.pending.drain(..) {
+            apply(&mut self.synced, &change);
+        }
     }
 
     /// A sync that failed: the running system goes on seeing the changes, but they will never be written.

@@ -1,14 +1,49 @@
-use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use crate::{DiskError, Result};
+
+/// An error that a test orders, see [`ForgetfulDisk::fail_operation`](super::ForgetfulDisk::fail_operation).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DiskFault {
+    /// An input/output error, once: nothing is done. What a sync should have made durable is lost for good.
+    InputOutput,
+    /// A write writes the first half of its bytes, then fails; anything else as [`Self::InputOutput`].
+    ShortWrite,
+    /// From here on there is no space: whatever needs some fails until
+    /// [`ForgetfulDisk::free_space`](super::ForgetfulDisk::free_space).
+    NoSpace,
+}
 
 /// What a sync shall do.
 pub(super) enum SyncOutcome {
     Work,
     Ignore,
+    /// Take effect when so many operations were done.
+    Late(u64),
     Fail,
+}
+
+/// What a write shall do.
+pub(super) enum WriteOutcome {
+    Work,
+    Half,
+}
+
+/// A change, as it is counted.
+#[derive(Clone, Copy)]
+pub(super) struct Change {
+    pub(super) action: &'static str,
+    /// Whether it takes space.
+    pub(super) grows: bool,
+}
+
+impl Change {
+    pub(super) const CREATE: Self = Self { action: "create", grows: true };
+    pub(super) const RENAME: Self = Self { action: "rename", grows: false };
+    pub(super) const REMOVE: Self = Self { action: "remove", grows: false };
 }
 
 /// The faults a test has ordered, and counts to place them by.
@@ -17,9 +52,15 @@ pub(super) struct Faults {
     operations: u64,
     operations_left: Option<u64>,
     syncs_left: Option<u64>,
+    reads_left: Option<u64>,
+    error: Option<(u64, DiskFault)>,
+    full: bool,
+    failures: u64,
     dead: bool,
     ignored: BTreeSet<&'static str>,
+    late: BTreeMap<&'static str, u64>,
     seen: BTreeSet<&'static str>,
+    trace: Vec<(&'static str, PathBuf)>,
 }
 
 impl Faults {
@@ -31,8 +72,24 @@ impl Faults {
         self.syncs_left = Some(syncs);
     }
 
+    pub(super) fn fail_operation(&mut self, after: u64, fault: DiskFault) {
+        self.error = Some((after, fault));
+    }
+
+    pub(super) fn fail_read_after(&mut self, reads: u64) {
+        self.reads_left = Some(reads);
+    }
+
+    pub(super) fn free_space(&mut self) {
+        self.full = false;
+    }
+
     pub(super) fn ignore_syncs(&mut self, what: &'static str) {
         self.ignored.insert(what);
+    }
+
+    pub(super) fn delay_syncs(&mut self, what: &'static str, operations: u64) {
+        self.late.insert(what, operations);
     }
 
     pub(super) fn syncs_seen(&self) -> &BTreeSet<&'static str> {
@@ -43,12 +100,19 @@ impl Faults {
         self.operations
     }
 
-    /// A machine that started again: ordered failures are over, ignored syncs stay ignored.
+    pub(super) fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    pub(super) fn trace(&self) -> &[(&'static str, PathBuf)] {
+        &self.trace
+    }
+
+    /// A machine that started again: ordered failures are over, syncs that are not done stay so, and so does a lack of
+    /// space.
     pub(super) fn repair(&mut self) {
-        self.operations = 0;
-        self.operations_left = None;
-        self.syncs_left = None;
-        self.dead = false;
+        let (ignored, late) = (std::mem::take(&mut self.ignored), std::mem::take(&mut self.late));
+        *self = Self { ignored, late, seen: std::mem::take(&mut self.seen), full: self.full, ..Self::default() };
     }
 
     pub(super) fn die(&mut self) {
@@ -60,25 +124,74 @@ impl Faults {
         if self.dead { Err(DiskError::io("reach", path, io::Error::other("the disk has crashed"))) } else { Ok(()) }
     }
 
-    /// Counts a change, and fails if it is one too many.
-    pub(super) fn operation(&mut self, path: &Path) -> Result<()> {
+    /// Counts a reading, and fails if that was ordered.
+    pub(super) fn read(&mut self, path: &Path) -> Result<()> {
+        self.alive(path)?;
+        if self.reads_left == Some(0) {
+            self.reads_left = None;
+            return Err(self.failed("read", path));
+        }
+        self.reads_left = self.reads_left.map(|left| left.saturating_sub(1));
+        Ok(())
+    }
+
+    /// Counts a change, and fails if it is one too many or an error was ordered for it.
+    pub(super) fn operation(&mut self, path: &Path, change: Change) -> Result<()> {
+        match self.next(path, change)? {
+            None => Ok(()),
+            Some(_) => Err(self.failed(change.action, path)),
+        }
+    }
+
+    /// As [`Self::operation`], for one that can be done in part.
+    pub(super) fn write(&mut self, path: &Path, grows: bool) -> Result<WriteOutcome> {
+        let change = Change { action: "write to", grows };
+        match self.next(path, change)? {
+            None => Ok(WriteOutcome::Work),
+            Some(DiskFault::ShortWrite) => Ok(WriteOutcome::Half),
+            Some(_) => Err(self.failed(change.action, path)),
+        }
+    }
+
+    pub(super) fn sync(&mut self, path: &Path, what: &'static str) -> Result<SyncOutcome> {
+        let ordered = self.next(path, Change { action: what, grows: false })?;
+        self.seen.insert(what);
+        if ordered.is_some() || self.syncs_left == Some(0) {
+            self.syncs_left = None;
+            self.failures += 1;
+            return Ok(SyncOutcome::Fail);
+        }
+        self.syncs_left = self.syncs_left.map(|left| left.saturating_sub(1));
+        Ok(match self.late.get(what) {
+            _ if self.ignored.contains(what) => SyncOutcome::Ignore,
+            Some(late) => SyncOutcome::Late(self.operations + late),
+            None => SyncOutcome::Work,
+        })
+    }
+
+    pub(super) fn failed(&mut self, action: &'static str, path: &Path) -> DiskError {
+        self.failures += 1;
+        DiskError::io(action, path, io::Error::other("input/output error (ordered by the test)"))
+    }
+
+    /// Counts a change and says which error it shall end with.
+    fn next(&mut self, path: &Path, change: Change) -> Result<Option<DiskFault>> {
         if self.operations_left == Some(0) {
             self.dead = true;
         }
         self.alive(path)?;
         self.operations += 1;
         self.operations_left = self.operations_left.map(|left| left.saturating_sub(1));
-        Ok(())
-    }
-
-    pub(super) fn sync(&mut self, path: &Path, what: &'static str) -> Result<SyncOutcome> {
-        self.operation(path)?;
-        self.seen.insert(what);
-        if self.syncs_left == Some(0) {
-            self.syncs_left = None;
-            return Ok(SyncOutcome::Fail);
+        self.trace.push((change.action, path.to_owned()));
+        let due = self.error.take_if(|(left, _)| *left == 0).map(|(_, fault)| fault);
+        if let Some((left, _)) = &mut self.error {
+            *left -= 1;
         }
-        self.syncs_left = self.syncs_left.map(|left| left.saturating_sub(1));
-        Ok(if self.ignored.contains(what) { SyncOutcome::Ignore } else { SyncOutcome::Work })
+        self.full |= due == Some(DiskFault::NoSpace);
+        if self.full && change.grows {
+            self.failures += 1;
+            return Err(DiskError::io(change.action, path, ErrorKind::StorageFull.into()));
+        }
+        Ok(due.filter(|due| *due != DiskFault::NoSpace))
     }
 }

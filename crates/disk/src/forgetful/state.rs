@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::content::Content;
 use super::directory::{Change, Directory, Node};
-use super::faults::{Faults, SyncOutcome};
+use super::faults::{self, Faults, SyncOutcome, WriteOutcome};
 use super::random::Random;
 use crate::{DiskError, Result};
 
@@ -14,11 +14,14 @@ pub(super) type DirId = u64;
 const ROOT: DirId = 0;
 
 /// Everything on a forgetful disk.
+#[derive(Clone)]
 pub(super) struct State {
     files: BTreeMap<FileId, Content>,
     dirs: BTreeMap<DirId, Directory>,
     locks: BTreeSet<PathBuf>,
     next_id: u64,
+    /// Syncs that take effect when so many operations were done.
+    late: Vec<(u64, Node)>,
     pub(super) faults: Faults,
 }
 
@@ -29,6 +32,7 @@ impl State {
             dirs: BTreeMap::from([(ROOT, Directory::default())]),
             locks: BTreeSet::new(),
             next_id: ROOT + 1,
+            late: Vec::new(),
             faults: Faults::default(),
         }
     }
@@ -41,11 +45,35 @@ impl State {
     }
 
     pub(super) fn after_power_loss(mut self, random: &mut Random) -> Self {
-        self.faults.repair();
-        self.unlock_all();
+        self.catch_up();
+        self.repair();
         self.files = self.files.into_iter().map(|(id, file)| (id, file.after_power_loss(random))).collect();
         self.dirs = self.dirs.into_iter().map(|(id, dir)| (id, dir.after_power_loss(random))).collect();
         self
+    }
+
+    /// Ordered failures and locks are over; a sync that is late stays away.
+    pub(super) fn repair(&mut self) {
+        self.late.clear();
+        self.faults.repair();
+        self.locks.clear();
+    }
+
+    /// What late syncs have made durable by now.
+    fn catch_up(&mut self) {
+        let done = self.faults.operations();
+        for (_, node) in self.late.extract_if(.., |(due, _)| *due < done) {
+            match node {
+                Node::File(id) => self.files.get_mut(&id).into_iter().for_each(Content::sync),
+                Node::Dir(id) => self.dirs.get_mut(&id).into_iter().for_each(Directory::sync),
+            }
+        }
+    }
+
+    fn operation(&mut self, path: &Path, change: faults::Change) -> Result<()> {
+        self.faults.operation(path, change)?;
+        self.catch_up();
+        Ok(())
     }
 
     pub(super) fn create(&mut self, path: &Path) -> Result<FileId> {
@@ -66,7 +94,7 @@ impl State {
         if self.exists(path)? {
             return Err(DiskError::Exists { path: path.to_owned() });
         }
-        self.faults.operation(path)?;
+        self.operation(path, faults::Change::CREATE)?;
         let name = name(path)?;
         self.parent(path)?.change(Change::Put(name, node));
         self.next_id += 1;
@@ -91,7 +119,7 @@ impl State {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> Result<()> {
         let node = Node::File(self.find(from)?);
-        self.faults.operation(from)?;
+        self.operation(from, faults::Change::RENAME)?;
         let change = Change::Rename(name(from)?, name(to)?, node);
         self.parent(from)?.change(change);
         Ok(())
@@ -99,7 +127,7 @@ impl State {
 
     pub(super) fn remove(&mut self, path: &Path) -> Result<()> {
         self.find(path)?;
-        self.faults.operation(path)?;
+        self.operation(path, faults::Change::REMOVE)?;
         let change = Change::Remove(name(path)?);
         self.parent(path)?.change(change);
         Ok(())
@@ -110,12 +138,36 @@ impl State {
         self.files.get_mut(&id).ok_or_else(|| DiskError::NotFound { path: path.to_owned() })
     }
 
+    pub(super) fn write(&mut self, id: FileId, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
+        let grows = offset.saturating_add(bytes.len() as u64) > self.content(id, path)?.now().len() as u64;
+        let outcome = self.faults.write(path, grows)?;
+        self.catch_up();
+        let content = self.content(id, path)?;
+        match outcome {
+            WriteOutcome::Work => content.write(offset, bytes),
+            WriteOutcome::Half => {
+                content.write(offset, bytes.get(..bytes.len() / 2).unwrap_or_default());
+                return Err(self.faults.failed("write to", path));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_len(&mut self, id: FileId, path: &Path, len: u64) -> Result<()> {
+        let grows = len > self.content(id, path)?.now().len() as u64;
+        self.operation(path, faults::Change { action: "resize", grows })?;
+        self.content(id, path)?.set_len(len);
+        Ok(())
+    }
+
     pub(super) fn sync_file(&mut self, id: FileId, path: &Path, what: &'static str) -> Result<()> {
         let outcome = self.faults.sync(path, what)?;
+        self.catch_up();
         let content = self.content(id, path)?;
         match outcome {
             SyncOutcome::Work => content.sync(),
             SyncOutcome::Ignore => {}
+            SyncOutcome::Late(due) => self.late.push((due, Node::File(id))),
             SyncOutcome::Fail => {
                 content.lose_pending();
                 return Err(sync_failed(path, what));
@@ -126,10 +178,13 @@ impl State {
 
     pub(super) fn sync_dir(&mut self, path: &Path, what: &'static str) -> Result<()> {
         let outcome = self.faults.sync(path, what)?;
+        self.catch_up();
+        let id = self.dir_id(path)?;
         let dir = self.dir(path)?;
         match outcome {
             SyncOutcome::Work => dir.sync(),
             SyncOutcome::Ignore => {}
+            SyncOutcome::Late(due) => self.late.push((due, Node::Dir(id))),
             SyncOutcome::Fail => {
                 dir.lose_pending();
                 return Err(sync_failed(path, what));
@@ -149,20 +204,20 @@ impl State {
         self.locks.remove(path);
     }
 
-    pub(super) fn unlock_all(&mut self) {
-        self.locks.clear();
-    }
-
     fn parent(&mut self, path: &Path) -> Result<&mut Directory> {
         self.dir(crate::parent(path))
     }
 
+    fn dir_id(&self, path: &Path) -> Result<DirId> {
+        match self.resolve(path)? {
+            Some(Node::Dir(id)) => Ok(id),
+            Some(Node::File(_)) => Err(DiskError::io("use", path, io::ErrorKind::NotADirectory.into())),
+            None => Err(DiskError::NotFound { path: path.to_owned() }),
+        }
+    }
+
     fn dir(&mut self, path: &Path) -> Result<&mut Directory> {
-        let id = match self.resolve(path)? {
-            Some(Node::Dir(id)) => id,
-            Some(Node::File(_)) => return Err(DiskError::io("use", path, io::ErrorKind::NotADirectory.into())),
-            None => return Err(DiskError::NotFound { path: path.to_owned() }),
-        };
+        let id = self.dir_id(path)?;
         self.dirs.get_mut(&id).ok_or_else(|| DiskError::NotFound { path: path.to_owned() })
     }
 

@@ -188,6 +188,85 @@ fn a_restart_keeps_what_is_not_durable_yet() {
 }
 
 #[test]
+fn a_copy_is_another_disk_with_the_same_on_it() {
+    let (disk, mut file) = durable_file();
+    let _lock = disk.lock(Path::new("/lock")).unwrap();
+    file.write_at(0, b"b").unwrap();
+    let copy = disk.copy();
+    file.write_at(0, b"c").unwrap();
+    assert_eq!((disk.read(path()).unwrap()[0], copy.read(path()).unwrap()[0]), (b'c', b'b'));
+    let _lock = copy.lock(Path::new("/lock")).unwrap();
+    let left: HashSet<_> = (0..40).map(|seed| copy.copy().crash(seed).read(path()).unwrap()[0]).collect();
+    assert_eq!(left, HashSet::from([b'a', b'b']), "what was not durable is not durable in the copy");
+    assert_eq!(copy.copy().crash(3).read(path()).unwrap(), copy.copy().crash(3).read(path()).unwrap());
+}
+
+#[test]
+fn an_ordered_error_comes_once_and_changes_nothing() {
+    let (disk, mut file) = durable_file();
+    disk.fail_operation(1, DiskFault::InputOutput);
+    file.write_at(0, b"b").unwrap();
+    assert!(matches!(disk.create_new(Path::new("/new")), Err(DiskError::Io { action: "create", .. })));
+    assert_eq!((disk.failures(), disk.exists(Path::new("/new")).unwrap()), (1, false));
+    disk.fail_operation(0, DiskFault::InputOutput);
+    assert!(matches!(disk.rename(path(), Path::new("/new")), Err(DiskError::Io { action: "rename", .. })));
+    disk.rename(path(), Path::new("/new")).unwrap();
+    disk.fail_operation(0, DiskFault::InputOutput);
+    assert!(matches!(disk.sync_dir(Path::new("/"), "name"), Err(DiskError::SyncFailed { .. })));
+    disk.sync_dir(Path::new("/"), "name").unwrap();
+    assert!((0..20).all(|seed| disk.copy().crash(seed).exists(path()).unwrap()), "the rename is lost for good");
+    disk.fail_operation(0, DiskFault::ShortWrite);
+    assert!(file.write_at(0, b"wxyz").is_err());
+    assert_eq!(&disk.read(Path::new("/new")).unwrap()[..5], b"wxaaa");
+    disk.fail_read_after(1);
+    disk.read(Path::new("/new")).unwrap();
+    disk.read(Path::new("/new")).unwrap_err();
+    disk.read(Path::new("/new")).unwrap();
+    assert_eq!(disk.failures(), 5);
+}
+
+#[test]
+fn a_full_disk_takes_what_needs_no_space() {
+    let (disk, mut file) = durable_file();
+    disk.fail_operation(0, DiskFault::NoSpace);
+    file.write_at(1999, b"z").unwrap();
+    assert!(file.write_at(1999, b"zz").is_err());
+    assert!(file.set_len(3000).is_err());
+    file.sync_data("content").unwrap();
+    disk.rename(path(), Path::new("/new")).unwrap();
+    assert!(disk.create_dir(Path::new("/dir")).is_err());
+    let disk = disk.restart();
+    assert!(disk.create_new(Path::new("/other")).is_err(), "a restart makes no space");
+    disk.free_space();
+    disk.create_new(Path::new("/other")).unwrap();
+}
+
+#[test]
+fn a_late_sync_comes_behind_what_follows() {
+    let survives = |operations: usize, seed| {
+        let (disk, mut file) = durable_file();
+        disk.delay_syncs("late", 1);
+        file.write_at(0, b"b").unwrap();
+        file.sync_data("late").unwrap();
+        for name in ["/1", "/2"].iter().take(operations) {
+            disk.create_new(Path::new(name)).unwrap();
+        }
+        disk.crash(seed).read(path()).unwrap()[0] == b'b'
+    };
+    assert!((0..40).any(|seed| !survives(0, seed)) && (0..40).any(|seed| !survives(1, seed)));
+    assert!((0..40).all(|seed| survives(2, seed)));
+}
+
+#[test]
+fn the_trace_has_every_change() {
+    let (disk, _file) = durable_file();
+    disk.remove(path()).unwrap();
+    let actions: Vec<_> = disk.trace().into_iter().map(|(action, _)| action).collect();
+    assert_eq!(actions, ["create", "write to", "content", "name", "remove"]);
+    assert_eq!(actions.len() as u64, disk.operations());
+}
+
+#[test]
 fn a_lock_has_one_holder() {
     let disk = ForgetfulDisk::new();
     let held = disk.lock(Path::new("/lock")).unwrap();
