@@ -1,6 +1,6 @@
 //! Snapshot files.
 
-use ledger::verify::{Snapshot, SnapshotName};
+use ledger::snapshot::{Snapshot, SnapshotName};
 
 /// The bytes as a snapshot with its receipt, and as one without.
 ///

@@ -76,18 +76,8 @@ impl GcmStream {
         Ok(())
     }
 
-    /// Decrypts the next piece of the data where it lies. Nothing vouches for it before [`Self::verify`].
-    ///
-    /// # Errors
-    /// As [`Self::encrypt`].
-    pub fn decrypt(&mut self, piece: &mut [u8]) -> Result<()> {
-        self.begin(piece)?;
-        self.hash.update(piece);
-        encrypt(&mut self.ctr, &mut self.scratch, piece)
-    }
-
-    /// Takes the next piece of encrypted data to [`Self::verify`] it without decrypting it, so that nothing is decrypted
-    /// that is not known to be genuine. Not to be mixed with the decryption of other pieces.
+    /// Takes the next piece of encrypted data without decrypting it: see [`Self::open`]. Not to be mixed with
+    /// [`Self::encrypt`].
     ///
     /// # Errors
     /// As [`Self::encrypt`].
@@ -100,22 +90,28 @@ impl GcmStream {
     /// The tag over everything.
     #[must_use]
     pub fn finish(mut self) -> [u8; BLOCK] {
+        self.tag()
+    }
+
+    fn tag(&mut self) -> [u8; BLOCK] {
         self.hash.pad();
         let mut lengths = [0; BLOCK];
         let fields = (self.aad * 8).to_be_bytes().into_iter().chain((self.data * 8).to_be_bytes());
         lengths.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
         self.hash.update(&lengths);
-        let mut tag: [u8; BLOCK] = self.hash.hash.finalize().into();
+        let mut tag: [u8; BLOCK] = self.hash.hash.clone().finalize().into();
         tag.iter_mut().zip(self.mask.iter()).for_each(|(tag, mask)| *tag ^= mask);
         tag
     }
 
-    /// Compares the tag over everything with the one that came with the data, in constant time.
+    /// Compares the tag over everything with the one that came with the data, in constant time. Only then the pieces can be
+    /// decrypted, so whoever reads needs all of them twice, and decrypts nothing that is not genuine.
     ///
     /// # Errors
     /// [`CryptoError::Decryption`]: another key, IV or additional data, or data that was changed.
-    pub fn verify(self, tag: &[u8; BLOCK]) -> Result<()> {
-        verify_slices_are_equal(&self.finish(), tag).map_err(|_| CryptoError::Decryption)
+    pub fn open(mut self, tag: &[u8; BLOCK]) -> Result<GcmOpened> {
+        verify_slices_are_equal(&self.tag(), tag).map_err(|_| CryptoError::Decryption)?;
+        Ok(GcmOpened { ctr: self.ctr, scratch: self.scratch, left: self.data })
     }
 
     /// Counts a piece of data; the first one ends the additional data.
@@ -126,6 +122,31 @@ impl GcmStream {
             self.in_data = true;
         }
         Ok(())
+    }
+}
+
+/// Data that is known to be genuine, to be decrypted.
+pub struct GcmOpened {
+    ctr: StreamingEncryptingKey,
+    scratch: Zeroizing<Vec<u8>>,
+    /// Bytes that were authenticated and are not decrypted yet.
+    left: u64,
+}
+
+impl fmt::Debug for GcmOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcmOpened").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl GcmOpened {
+    /// Decrypts the next piece of what was authenticated, where it lies.
+    ///
+    /// # Errors
+    /// [`CryptoError::Decryption`] for more than that.
+    pub fn decrypt(&mut self, piece: &mut [u8]) -> Result<()> {
+        self.left = self.left.checked_sub(piece.len() as u64).ok_or(CryptoError::Decryption)?;
+        encrypt(&mut self.ctr, &mut self.scratch, piece)
     }
 }
 

@@ -24,7 +24,7 @@ pub use digest::{Digest, Hasher, hkdf_sha256, hmac_sha256, sha256, sha256_parts}
 pub use ecdsa::{Curve, SigningKey};
 pub use error::CryptoError;
 pub use foreign::{ForeignKey, Hash, Scheme, sign_rs256};
-pub use gcm::GcmStream;
+pub use gcm::{GcmOpened, GcmStream};
 pub use jwk::{KeyParts, OkpCurve};
 pub use public_key::PublicKey;
 pub use zeroize::Zeroizing;

@@ -24,6 +24,7 @@ const VERSION: u8 = 1;
 const MAX_SIZE: u64 = (1 << 48) - 1;
 /// The top bit of the view's field in an IV marks a snapshot.
 const MAX_VIEW: u64 = (1 << 31) - 1;
+const SNAPSHOT_VIEW: u32 = 1 << 31;
 
 /// The first eight bytes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +135,14 @@ fn iv(tx_id: TxId) -> Result<[u8; 12], LedgerError> {
     seqno_bytes.copy_from_slice(&tx_id.seqno.to_le_bytes());
     view_bytes.copy_from_slice(&view.to_le_bytes());
     Ok(iv)
+}
+
+/// The IV of a snapshot: a seqno, and no view but the top bit.
+pub(crate) fn snapshot_iv(seqno: u64) -> [u8; 12] {
+    let mut iv = [0; 12];
+    let bytes = seqno.to_le_bytes().into_iter().chain(SNAPSHOT_VIEW.to_le_bytes());
+    iv.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    iv
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The bytes of the ledger: entries, Merkle tree, signatures, receipts, chunk files, verification.
+//! The bytes of the ledger: entries, Merkle tree, signatures, receipts, chunk files, snapshots, verification.
 //!
 //! Everything here is what CCF (the Confidential Consortium Framework) reads and writes, so that its tools work on our
 //! ledgers and ours on its. The way of a transaction through this crate: [`entry::Domains`] lays out a write set,
@@ -19,6 +19,7 @@ pub mod secrets;
 pub mod shares;
 pub mod show;
 pub mod signature;
+pub mod snapshot;
 pub mod tables;
 pub mod verify;
 mod wire;

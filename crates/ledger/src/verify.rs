@@ -9,8 +9,10 @@ mod validator;
 mod walk;
 
 pub use network::ServiceSeen;
-pub use snapshot::{Snapshot, SnapshotName, SnapshotSeen, Voucher};
+pub use snapshot::{SnapshotSeen, Voucher};
 pub use validator::Validator;
+
+pub use crate::snapshot::SnapshotName;
 
 use std::{
     fmt,
@@ -26,6 +28,7 @@ use crate::{
     chunk::{ChunkName, ChunkReader, Selection},
     files,
     secrets::LedgerSecrets,
+    snapshot::Snapshot,
 };
 use walk::Walk;
 

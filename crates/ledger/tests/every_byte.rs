@@ -15,8 +15,9 @@ use ledger::{
     chunk::{ChunkName, ChunkReader},
     entry::{Entry, HEADER_LEN, decode},
     secrets::LedgerSecrets,
+    snapshot::Snapshot,
     tables,
-    verify::{Options, Snapshot, Validator, Voucher, verify_directories},
+    verify::{Options, Validator, Voucher, verify_directories},
 };
 
 /// One of so many positions is tried, unless all are.

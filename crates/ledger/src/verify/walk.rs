@@ -5,7 +5,7 @@ use crypto::Digest;
 use super::{
     Options, Progress, Report, VerifyError,
     check::{Check, in_parallel},
-    snapshot::{Snapshot, Watched},
+    snapshot::Watched,
     validator::{Validator, check_private},
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     chunk::{ChunkName, ChunkReader, Positioned},
     entry::{self, Entry, FLAG_CHUNK_AFTER, FLAG_CHUNK_BEFORE},
     secrets::LedgerSecrets,
+    snapshot::Snapshot,
     tables,
 };
 

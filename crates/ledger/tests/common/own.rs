@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crypto::{
-    AesKey, Certificate, Curve, SigningKey,
+    AesKey, Certificate, Curve, Digest, SigningKey,
     issue::{Validity, node_certificate, service_certificate},
     sha256,
 };
@@ -66,9 +66,12 @@ impl Service {
     }
 
     pub fn commit(&mut self, writes: &WriteSet, flags: u8) -> TxId {
-        let tx_id = self.next();
         let is_signature = writes.maps().any(|(name, _)| name == tables::SIGNATURES);
-        let claims_digest = if is_signature { [0; 32] } else { sha256(b"claims") };
+        self.commit_claiming(writes, flags, if is_signature { [0; 32] } else { sha256(b"claims") })
+    }
+
+    pub fn commit_claiming(&mut self, writes: &WriteSet, flags: u8, claims_digest: Digest) -> TxId {
+        let tx_id = self.next();
         let input = EntryInput { tx_id, flags, writes, claims_digest, secrets: &self.secrets };
         let sealed = encode(input).unwrap();
         let secret = self.secrets.for_seqno(tx_id.seqno).unwrap();
