@@ -201,6 +201,7 @@ impl Plan<'_> {
             mac_key: identity.mac_key,
             chunk_size: self.config.ledger.chunk_size.bytes,
             segment_bytes: SEGMENT_BYTES,
+            background: replication::Background::Thread,
         }
     }
 

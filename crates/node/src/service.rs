@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use api::{ApiError, Output};
-use bytes::Bytes;
 use kv::{Tx, TxId};
-use ledger::{receipt::Receipt, tables};
+use ledger::receipt::Receipt;
 use replication::{Committed, Replica, Status, Unavailable};
 
 use crate::{
@@ -126,18 +125,6 @@ impl Service {
     #[must_use]
     pub fn last_signature(&self) -> u64 {
         self.inner.committer.replica().last_signature()
-    }
-
-    /// Each state that a proposal was ever in, as it stands in the ledger, with its seqno, oldest first.
-    ///
-    /// # Errors
-    /// 500 if the ledger cannot be read.
-    pub async fn proposal_history(&self, proposal_id: &str) -> Result<Vec<(u64, Bytes)>, ApiError> {
-        let (replica, id) = (self.inner.committer.replica().clone(), proposal_id.to_owned());
-        let read = move || replica.writes_to(tables::PROPOSALS_INFO, id.as_bytes());
-        let writes = tokio::task::spawn_blocking(read).await.map_err(|why| ApiError::internal(why.to_string()))?;
-        let writes = writes.map_err(|why| ApiError::internal(format!("The ledger cannot be read: {why}.")))?;
-        Ok(writes.into_iter().filter_map(|(seqno, value)| Some((seqno, value?))).collect())
     }
 }
 

@@ -15,7 +15,7 @@ use crypto::{
 };
 use kv::Tx;
 use ledger::{secrets::LedgerSecrets, tables};
-use replication::{Options, Replica, Signer, Transaction, open};
+use replication::{Background, Options, Replica, Signer, Transaction, open};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,6 +46,7 @@ async fn start(directory: &std::path::Path) -> Result<Replica, Box<dyn std::erro
         mac_key: [1; 32],
         chunk_size: 5_000_000,
         segment_bytes: 16 << 20,
+        background: Background::Thread,
     };
     let opened = open(options, &secrets, &[])?;
     secrets.push(1, AesKey::generate()?)?;

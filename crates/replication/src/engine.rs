@@ -45,9 +45,12 @@ pub(crate) struct Parts {
 pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let reader = parts.store.reader().clone();
     let committed = parts.replay.committed();
-    let Parts { log, covered, replay, store, last_applied, membership, secrets, signer, chunk_size } = parts;
+    let Parts { log, covered, mut replay, store, last_applied, membership, secrets, signer, chunk_size } = parts;
     let head = replay.state;
     let chunk_bytes = store.chunk_bytes();
+    if chunk_bytes == 0 {
+        replay.history.starts_chunk();
+    }
     let (tree, last_signature) = (replay.history.tree().clone(), replay.history.last_signature());
     let sealer = Sealer::new(signer, tree, last_signature, chunk_size, chunk_bytes);
     let shared = Arc::new(Shared::new(committed, replay.history, secrets));

@@ -1,42 +1,60 @@
-use std::collections::BTreeMap;
+mod missing;
+mod part;
+mod range;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use crypto::Digest;
-use kv::{TxId, WriteSet};
-use ledger::{merkle::Tree, tables};
+use kv::TxId;
+use ledger::merkle::Tree;
 
-/// Maps whose every write can be found again by key.
-const WATCHED: [&str; 1] = [tables::PROPOSALS_INFO];
+pub(crate) use missing::Missing;
+pub use missing::Progress;
+pub(crate) use part::{Part, watched_keys};
+pub use range::{Order, Range};
 
 /// Where everything is: derived from the ledger, never the other way round.
 ///
-/// It takes about 72 bytes a transaction (leaf, tree, offset).
+/// It is kept chunk by chunk. Behind a snapshot it begins without what the snapshot replaces; that is put before it when
+/// it has been read and found to lead to the root at the snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct History {
+    /// The tree over all entries; of the single leaves it has those since the last signature.
     tree: Tree,
-    /// Offset in its chunk file of the entry of seqno `index + 1`.
-    offsets: Vec<u64>,
-    /// First seqno of each chunk.
-    chunks: Vec<u64>,
-    /// Seqnos of signature transactions.
-    signatures: Vec<u64>,
     /// First transaction of each view.
     views: Vec<TxId>,
-    /// Map and key to the seqnos of its writes.
-    writes: BTreeMap<(String, Bytes), Vec<u64>>,
+    last_signature: u64,
+    /// Why what lies before the first part is not known, if anything does.
+    missing: Option<Missing>,
+    /// The complete chunks, in order.
+    complete: Vec<Arc<Part>>,
+    /// The chunk that is being written, if it has any entries.
+    open: Option<Part>,
+}
+
+/// Where an entry lies, and what it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// First seqno of the chunk.
+    pub(crate) chunk: u64,
+    pub(crate) offset: u64,
+    pub(crate) leaf: Digest,
 }
 
 impl History {
-    /// The keys of watched maps that a write set touches.
-    pub(crate) fn watched_keys(writes: &WriteSet) -> impl Iterator<Item = (&'static str, &Bytes)> {
-        WATCHED.iter().flat_map(move |map| {
-            writes.map(map).into_iter().flat_map(move |writes| writes.keys().map(move |key| (*map, key)))
-        })
+    /// What begins behind a snapshot, whose transaction is a signature and the last one in `tree`. `views` are as
+    /// [`Self::view_history`] has them.
+    #[allow(dead_code, reason = "for a start from a snapshot")]
+    pub(crate) fn behind(views: Vec<TxId>, mut tree: Tree) -> Self {
+        let seqno = tree.size() - 1;
+        tree.forget(seqno);
+        let missing = (seqno > 0).then(|| Missing::Indexing(Progress { done: 0, total: seqno }));
+        Self { tree, views, last_signature: seqno, missing, ..Self::default() }
     }
 
-    /// A new chunk file starts with the next entry.
+    /// The next entry is the first one of a new chunk file.
     pub(crate) fn starts_chunk(&mut self) {
-        self.chunks.push(self.last_seqno() + 1);
+        self.complete.extend(self.open.take().map(Arc::new));
     }
 
     /// The next entry lies at `offset` of the current chunk.
@@ -45,47 +63,56 @@ impl History {
         if self.views.last().is_none_or(|last| last.view != view) {
             self.views.push(TxId::new(view, seqno));
         }
-        self.offsets.push(offset);
+        self.open.get_or_insert_with(|| Part::new(seqno)).entry(offset, leaf);
         self.tree.append(leaf);
     }
 
     /// The last entry was a signature transaction.
     pub(crate) fn signed(&mut self) {
-        self.signatures.push(self.last_seqno());
+        self.last_signature = self.last_seqno();
+        self.open.iter_mut().for_each(Part::signed);
+        self.tree.forget(self.last_signature);
     }
 
-    /// A watched key was written.
-    pub(crate) fn wrote(&mut self, map: &str, key: Bytes, seqno: u64) {
-        self.writes.entry((map.to_owned(), key)).or_default().push(seqno);
+    /// A watched key was written, in the current chunk.
+    pub(crate) fn wrote(&mut self, map: &str, key: &[u8], seqno: u64) {
+        self.open.iter_mut().for_each(|part| part.wrote(map, key, seqno));
     }
 
     /// The last seqno.
     pub(crate) fn last_seqno(&self) -> u64 {
-        self.offsets.len() as u64
+        self.tree.size() - 1
     }
 
-    /// The tree over all entries.
+    /// The tree over all entries. It proves what comes from the last signature on.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
 
     /// The last signature transaction; 0 if there is none.
     pub(crate) fn last_signature(&self) -> u64 {
-        self.signatures.last().copied().unwrap_or_default()
+        self.last_signature
     }
 
     /// The first signature transaction at or behind a seqno: the one that covers it.
-    pub(crate) fn signature_for(&self, seqno: u64) -> Option<u64> {
-        let at = self.signatures.partition_point(|signed| *signed < seqno);
-        self.signatures.get(at).copied()
+    pub(crate) fn signature_for(&self, seqno: u64) -> Result<Option<u64>, Missing> {
+        self.check(seqno)?;
+        Ok(self.parts_from(seqno).find_map(|part| part.signature_for(seqno)))
+    }
+
+    /// Where a transaction is.
+    pub(crate) fn place(&self, seqno: u64) -> Result<Option<Place>, Missing> {
+        self.check(seqno)?;
+        let found = self.parts_from(seqno).next();
+        Ok(found.and_then(|part| {
+            let (offset, leaf) = part.get(seqno)?;
+            Some(Place { chunk: part.start(), offset, leaf })
+        }))
     }
 
     /// First seqno of the chunk that holds `seqno`, and the offset in it.
     pub(crate) fn location(&self, seqno: u64) -> Option<(u64, u64)> {
-        let index = usize::try_from(seqno.checked_sub(1)?).ok()?;
-        let offset = *self.offsets.get(index)?;
-        let chunk = self.chunks.partition_point(|first| *first <= seqno).checked_sub(1)?;
-        Some((*self.chunks.get(chunk)?, offset))
+        self.place(seqno).ok().flatten().map(|place| (place.chunk, place.offset))
     }
 
     /// The view of a transaction.
@@ -108,45 +135,57 @@ impl History {
         views
     }
 
-    /// Seqnos of the writes to a watched key, oldest first.
-    pub(crate) fn writes_to(&self, map: &str, key: &[u8]) -> &[u64] {
-        self.writes.get(&(map.to_owned(), Bytes::copy_from_slice(key))).map_or(&[], Vec::as_slice)
+    /// Seqnos of the writes to a watched key in a range: at most as many as the range allows, and one more if there is
+    /// one.
+    pub(crate) fn writes_to(&self, map: &str, key: &[u8], range: &Range) -> Result<Vec<u64>, Missing> {
+        let (from, to) = (range.from.max(1), range.to.min(self.last_seqno()));
+        let (at_most, bounds) = (range.at_most.saturating_add(1), (from, to));
+        let reaches = self.parts_from(from).take_while(|part| part.start() <= to);
+        let found: Vec<u64> = match range.order {
+            Order::OldestFirst => {
+                self.check(from)?;
+                reaches.flat_map(|part| part.writes_to(map, key, bounds)).take(at_most).collect()
+            }
+            Order::NewestFirst => {
+                let newest_first = self.parts_back_from(to).take_while(|part| part.last() >= from);
+                newest_first.flat_map(|part| part.writes_to(map, key, bounds).rev()).take(at_most).collect()
+            }
+        };
+        if found.len() < at_most && from <= to {
+            self.check(from)?;
+        }
+        Ok(found)
+    }
+
+    /// Refuses a question about a transaction that is not known yet.
+    fn check(&self, seqno: u64) -> Result<(), Missing> {
+        match &self.missing {
+            Some(missing) if seqno < self.first() => Err(missing.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The first seqno that is known, or would be.
+    fn first(&self) -> u64 {
+        let first = self.complete.first().map(|part| &**part).or(self.open.as_ref());
+        first.map_or(self.last_seqno() + 1, Part::start)
+    }
+
+    /// The part that holds `seqno`, and those behind it.
+    fn parts_from(&self, seqno: u64) -> impl Iterator<Item = &Part> {
+        let at = self.complete.partition_point(|part| part.last() < seqno);
+        let complete = self.complete.get(at..).unwrap_or_default();
+        complete.iter().map(|part| &**part).chain(self.open.as_ref())
+    }
+
+    /// The part that holds `seqno`, and those before it, from there on back.
+    fn parts_back_from(&self, seqno: u64) -> impl Iterator<Item = &Part> {
+        let end = self.complete.partition_point(|part| part.start() <= seqno);
+        let complete = self.complete.get(..end).unwrap_or_default();
+        let open = self.open.as_ref().filter(|part| part.start() <= seqno);
+        open.into_iter().chain(complete.iter().rev().map(|part| &**part))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn history() -> History {
-        let mut history = History::default();
-        history.starts_chunk();
-        for (view, offset) in [(2, 8), (2, 100), (4, 200)] {
-            history.entry(view, offset, [1; 32]);
-        }
-        history.signed();
-        history.starts_chunk();
-        history.entry(4, 8, [2; 32]);
-        history
-    }
-
-    #[test]
-    fn finds_entries_views_and_signatures() {
-        let history = history();
-        assert_eq!(history.location(2), Some((1, 100)));
-        assert_eq!(history.location(4), Some((4, 8)));
-        assert_eq!((history.location(0), history.location(5)), (None, None));
-        assert_eq!([1, 2, 3, 4].map(|seqno| history.view_of(seqno)), [Some(2), Some(2), Some(4), Some(4)]);
-        assert_eq!((history.view_of(0), history.view_of(5)), (None, None));
-        assert_eq!(
-            (history.signature_for(1), history.signature_for(3), history.signature_for(4)),
-            (Some(3), Some(3), None)
-        );
-    }
-
-    #[test]
-    fn skipped_views_repeat_the_next_start() {
-        let shown: Vec<_> = history().view_history().iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["1.1", "2.1", "3.3", "4.3"]);
-    }
-}
+mod tests;

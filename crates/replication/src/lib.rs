@@ -13,6 +13,7 @@
 //! submit ──► sequencer ──► sealer ──► openraft ──► segment log (fdatasync) ──► machine ──► chunk files, state, answers
 //! ```
 
+mod background;
 mod batch;
 mod committed;
 mod covered;
@@ -25,6 +26,7 @@ mod machine;
 mod network;
 mod open;
 mod overlap;
+mod past;
 mod replay;
 #[cfg(feature = "planted")]
 pub mod planted;
@@ -39,11 +41,14 @@ mod store;
 mod transaction;
 pub mod types;
 
+pub use background::Background;
 pub use committed::Committed;
 pub use error::{ReplicationError, SubmitError};
+pub use history::{Order, Progress, Range};
 pub use hold::{Hold, MAX_HOLD};
 pub use open::{Opened, Options, open};
-pub use replica::{Replica, Status, Unavailable};
+pub use past::{Page, PastWrite, Unavailable};
+pub use replica::{Replica, Status};
 pub use sealer::{NodeCertificate, Signer};
 pub use stats::{BATCH_SIZES, Work};
 pub use transaction::Transaction;

@@ -96,6 +96,9 @@ impl Machine {
             self.covered.write(covered)?;
         }
         self.shared.publish(batch.committed);
+        if batch.ends_chunk {
+            self.shared.history_mut().starts_chunk();
+        }
         for (tx_id, answer) in batch.answers {
             // Whoever asked may be gone; the transaction stays.
             let _ = answer.send(Ok(tx_id));
@@ -105,9 +108,6 @@ impl Machine {
 }
 
 fn note_entries(history: &mut History, first: TxId, mut offset: u64, entries: &[(usize, crypto::Digest)]) {
-    if offset == ledger::chunk::CHUNK_HEADER_LEN {
-        history.starts_chunk();
-    }
     for (length, leaf) in entries {
         history.entry(first.view, offset, *leaf);
         offset += *length as u64;

@@ -10,7 +10,7 @@ use ledger::{LedgerError, chunk, entry, secrets::LedgerSecrets};
 use openraft::{BasicNode, EntryPayload, LogId, Membership, StoredMembership};
 
 use crate::{
-    Committed, Replica, ReplicationError, Signer,
+    Background, Committed, Replica, ReplicationError, Signer,
     batch::BatchContent,
     covered::CoveredFile,
     engine::{self, Parts},
@@ -34,6 +34,8 @@ pub struct Options {
     pub chunk_size: u64,
     /// Size of a segment of the raft log, in bytes.
     pub segment_bytes: u64,
+    /// Where work is done that commits do not wait for.
+    pub background: Background,
 }
 
 /// A ledger that was read and found good, before anything is added to it.

@@ -1,15 +1,19 @@
 //! From the bytes of the ledger back to the state.
 
-use crypto::AesKey;
+use crypto::{AesKey, Digest};
 use kv::{State, TxId, UNIT_KEY, WriteSet};
 use ledger::{
     LedgerError, entry,
+    merkle::Tree,
     secrets::{HistoricalSecret, LedgerSecrets},
     signature::NodeSignature,
     tables,
 };
 
-use crate::{Committed, ReplicationError, history::History};
+use crate::{
+    Committed, ReplicationError,
+    history::{self, History},
+};
 
 /// Rebuilds state and history, entry by entry, and checks everything that can be checked without a key of the host's:
 /// order, encryption, and that each signature was made over exactly what stands before it.
@@ -29,6 +33,29 @@ impl Replay {
     /// Before the first entry. `secrets` were used, `candidates` may have been.
     pub(crate) fn new(secrets: &LedgerSecrets, candidates: &[AesKey]) -> Self {
         Self { secrets: secrets.clone(), candidates: candidates.to_vec(), ..Self::default() }
+    }
+
+    /// Behind a snapshot: `state` is what it holds, and `tree` has all transactions up to it, which is the signature that
+    /// the state has. `views` are as [`History::view_history`] has them. The signature itself is checked with the last one.
+    #[allow(dead_code, reason = "for a start from a snapshot")]
+    pub(crate) fn behind(
+        state: State,
+        secrets: &LedgerSecrets,
+        candidates: &[AesKey],
+        views: Vec<TxId>,
+        tree: Tree,
+    ) -> Result<Self, LedgerError> {
+        let stored = state.get(tables::SIGNATURES, &UNIT_KEY).map_or(&[][..], |stored| &stored.value);
+        let signature = NodeSignature::from_json(stored)?;
+        let seqno = state.tx_id().seqno;
+        for (field, got) in [("seqno of the signature", signature.seqno), ("number of leaves", tree.size() - 1)] {
+            if got != seqno {
+                return Err(LedgerError::Differs { field, expected: seqno.to_string(), got: got.to_string() });
+            }
+        }
+        check_root(&tree.root_at(seqno)?, &signature)?;
+        let history = History::behind(views, tree);
+        Ok(Self { state, history, signature: Some(signature), ..Self::new(secrets, candidates) })
     }
 
     /// The secrets that the ledger is under, without any that nothing is under.
@@ -68,11 +95,11 @@ impl Replay {
         let signature = writes.get(tables::SIGNATURES, &UNIT_KEY).flatten();
         let signature = signature.map(|json| NodeSignature::from_json(json)).transpose()?;
         if let Some(signature) = &signature {
-            self.check_root(signature)?;
+            check_root(&self.history.tree().root(), signature)?;
         }
         self.history.entry(tx_id.view, offset, decoded.leaf());
-        for (map, key) in History::watched_keys(&writes) {
-            self.history.wrote(map, key.clone(), seqno);
+        for (map, key) in history::watched_keys(&writes) {
+            self.history.wrote(map, key, seqno);
         }
         self.state.apply(tx_id, &writes);
         if signature.is_some() {
@@ -100,15 +127,6 @@ impl Replay {
         Ok(writes)
     }
 
-    fn check_root(&self, signature: &NodeSignature) -> Result<(), LedgerError> {
-        let (expected, got) = (self.history.tree().root(), signature.root()?);
-        if expected == got {
-            return Ok(());
-        }
-        let field = "root of the signature";
-        Err(LedgerError::Differs { field, expected: hex::encode(expected), got: hex::encode(got) })
-    }
-
     /// Checks the last signature with the certificate that the ledger has for the node; since it covers everything
     /// before it, and nothing comes behind it, that is enough.
     pub(crate) fn check_last_signature(&self, file: &str) -> Result<(), ReplicationError> {
@@ -131,4 +149,13 @@ impl Replay {
             .map_err(|why| failed(why.into()))?;
         signature.verify(&key).map_err(failed)
     }
+}
+
+fn check_root(expected: &Digest, signature: &NodeSignature) -> Result<(), LedgerError> {
+    let got = signature.root()?;
+    if *expected == got {
+        return Ok(());
+    }
+    let field = "root of the signature";
+    Err(LedgerError::Differs { field, expected: hex::encode(expected), got: hex::encode(got) })
 }

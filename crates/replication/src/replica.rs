@@ -1,19 +1,14 @@
 use std::{future::Future, sync::Arc, thread::JoinHandle, time::Duration};
 
-use bytes::Bytes;
 use kv::TxId;
-use ledger::{
-    LedgerError, entry,
-    receipt::{Components, Receipt},
-    secrets::LedgerSecrets,
-    signature::NodeSignature,
-    tables,
-};
+use ledger::{receipt::Receipt, secrets::LedgerSecrets};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Committed, Hold, SubmitError, Transaction,
+    history::Range,
     hold::{Holder, MAX_HOLD},
+    past::{Page, Past, Unavailable},
     sequencer::{Request, Submission},
     shared::Shared,
     stats::Work,
@@ -33,18 +28,6 @@ pub enum Status {
     Unknown,
 }
 
-/// Why there is no receipt.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unavailable {
-    /// Only committed transactions have receipts.
-    #[error("the transaction is {0:?}")]
-    NotCommitted(Status),
-    /// The ledger could not be read or is not what was written.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-}
-
 /// A handle on the ledger of this node. Clones are the same ledger.
 #[derive(Clone)]
 pub struct Replica {
@@ -54,7 +37,7 @@ pub struct Replica {
 struct Inner {
     shared: Arc<Shared>,
     requests: mpsc::Sender<Request>,
-    reader: EntryReader,
+    past: Past,
     stopped: watch::Receiver<Option<Result<(), String>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
     view: u64,
@@ -70,7 +53,7 @@ impl Replica {
         view: u64,
     ) -> Self {
         let thread = std::sync::Mutex::new(Some(thread));
-        Self { inner: Arc::new(Inner { shared, requests, reader, stopped, thread, view }) }
+        Self { inner: Arc::new(Inner { past: Past::new(shared.clone(), reader), shared, requests, stopped, thread, view }) }
     }
 
     /// The state that is committed now. Never waits.
@@ -184,66 +167,25 @@ impl Replica {
             Status::Committed => {}
             other => return Err(Unavailable::NotCommitted(other)),
         }
-        let signed = self.inner.shared.history().signature_for(id.seqno);
-        let signed = signed.ok_or(Unavailable::NotCommitted(Status::Pending))?;
-        let signature = self.signature(&self.read(signed)?)?;
-        if signed == id.seqno {
-            return Ok(Receipt::of_signature(&signature, Vec::new())?);
-        }
-        let components = self.components(id, &self.read(id.seqno)?)?;
-        let history = self.inner.shared.history();
-        Ok(Receipt::of_transaction(id.seqno, &components, history.tree(), &signature, Vec::new())?)
+        self.inner.past.receipt(id)
     }
 
-    /// Every committed value that a key of a watched map (proposals) ever had, with its seqno, oldest first; `None` for
-    /// a removal. Reads the ledger files.
+    /// The seqno of the first of the committed writes to a key of a watched map (proposals) in a range, in the order of
+    /// the range. Reads no files.
     ///
     /// # Errors
-    /// The ledger cannot be read or is not what was written.
-    pub fn writes_to(&self, map: &str, key: &[u8]) -> Result<Vec<(u64, Option<Bytes>)>, LedgerError> {
-        let last = self.committed().state.tx_id().seqno;
-        let seqnos = self.inner.shared.history().writes_to(map, key).to_vec();
-        let secrets = self.inner.shared.secrets();
-        let value = |seqno| {
-            let bytes = self.read(seqno)?;
-            let entry = entry::decode(&bytes)?;
-            let writes = entry.open(&secrets)?;
-            Ok((seqno, writes.get(map, key).flatten().cloned()))
-        };
-        seqnos.into_iter().filter(|seqno| *seqno <= last).map(value).collect()
+    /// [`Unavailable`]
+    pub fn first_write_to(&self, map: &str, key: &[u8], range: &Range) -> Result<Option<u64>, Unavailable> {
+        Ok(self.inner.past.seqnos(map, key, &Range { at_most: 1, ..*range })?.first().copied())
     }
 
-    /// An entry from the ledger files. The host can change those, so it counts only if it is the one in the tree.
+    /// The committed writes to a key of a watched map (proposals) in a range, at least one if there is any and at most
+    /// as many as asked for; fewer if they are large. Reads the ledger files: not for the runtime's own threads.
     ///
-    /// The history is not kept locked meanwhile: the commit thread needs it for each batch.
-    fn read(&self, seqno: u64) -> Result<Vec<u8>, LedgerError> {
-        let (location, leaf) = {
-            let history = self.inner.shared.history();
-            (history.location(seqno), history.tree().leaf(seqno).copied())
-        };
-        let missing = LedgerError::NoLeaf { index: seqno, first: 0, size: seqno };
-        let ((chunk, offset), expected) = location.zip(leaf).ok_or(missing)?;
-        let bytes = self.inner.reader.read(chunk, offset)?;
-        let got = entry::decode(&bytes)?.leaf();
-        if got == expected {
-            return Ok(bytes);
-        }
-        Err(LedgerError::Changed { seqno, expected: hex::encode(expected), got: hex::encode(got) })
-    }
-
-    fn signature(&self, bytes: &[u8]) -> Result<NodeSignature, LedgerError> {
-        let entry = entry::decode(bytes)?;
-        let value = entry.public.get(tables::SIGNATURES, &kv::UNIT_KEY).flatten();
-        NodeSignature::from_json(value.map_or(&[], |value| value.as_ref()))
-    }
-
-    fn components(&self, id: TxId, bytes: &[u8]) -> Result<Components, LedgerError> {
-        let entry = entry::decode(bytes)?;
-        Ok(Components {
-            write_set_digest: entry.write_set_digest(),
-            commit_evidence: self.inner.shared.secrets().require(id.seqno)?.commit_evidence(id),
-            claims_digest: entry.claims_digest,
-        })
+    /// # Errors
+    /// [`Unavailable`]
+    pub fn writes_to(&self, map: &str, key: &[u8], range: &Range) -> Result<Page, Unavailable> {
+        self.inner.past.writes_to(map, key, range)
     }
 
     /// Waits until the ledger has stopped, by [`Self::stop`] or because it could not be written.

@@ -108,6 +108,8 @@ impl Sealer {
         let sealed = Domains::from_writes(&writes).seal(next, flags, &[0; 32], secret)?;
         self.take(&mut bytes, &mut entries, &sealed);
         self.last_signature = next.seqno;
+        // The next signature carries the tree from here on; nobody asks the sealer for more.
+        self.tree.forget(next.seqno);
         if ends_chunk {
             self.chunk_bytes = 0;
         }

@@ -10,7 +10,7 @@ use ledger::secrets::LedgerSecrets;
 
 use tokio::sync::watch;
 
-use crate::{Committed, history::History, sealer::lock, sequencer::Answer, stats::Stats};
+use crate::{Committed, history::{self, History}, sealer::lock, sequencer::Answer, stats::Stats};
 
 /// A batch between sealing and applying: what becomes of the node when it is committed.
 pub(crate) struct InFlight {
@@ -73,7 +73,7 @@ impl Shared {
     /// Remembers which watched keys a transaction writes, until it is committed.
     pub(crate) fn note_writes(&self, seqno: u64, writes: &WriteSet) {
         let mut noted = None;
-        for (map, key) in History::watched_keys(writes) {
+        for (map, key) in history::watched_keys(writes) {
             noted.get_or_insert_with(|| lock(&self.noted)).push((seqno, map.to_owned(), key.clone()));
         }
     }
@@ -107,7 +107,7 @@ impl Shared {
             let mut later = Vec::new();
             for (seqno, map, key) in noted.drain(..) {
                 if seqno <= last {
-                    history.wrote(&map, key, seqno);
+                    history.wrote(&map, &key, seqno);
                 } else {
                     later.push((seqno, map, key));
                 }

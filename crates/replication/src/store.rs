@@ -204,21 +204,39 @@ pub(crate) struct EntryReader {
 impl EntryReader {
     /// The entry at `offset` of the chunk that starts with seqno `start`.
     pub(crate) fn read(&self, start: u64, offset: u64) -> Result<Vec<u8>, LedgerError> {
-        let (name, file) = self.open(start)?;
-        chunk::read_entry_at(name, &mut FileAt { file: &*file, at: 0 }, offset)
+        self.open(start)?.read(offset)
     }
 
     /// Opens a chunk under the name that it has now: until the file is open, it gets no other.
-    fn open(&self, start: u64) -> Result<(ChunkName, Box<dyn DiskFile>), LedgerError> {
+    pub(crate) fn open(&self, start: u64) -> Result<ChunkFile, LedgerError> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
         let missing = LedgerError::NoLeaf { index: start, first: 1, size: start };
         let name = *names.get(&start).ok_or(missing)?;
         let io = |why: disk::DiskError| LedgerError::Io { file: name.to_string(), source: std::io::Error::other(why) };
-        Ok((name, self.disk.open_read(&self.directory.join(name.to_string())).map_err(io)?))
+        let file = self.disk.open_read(&self.directory.join(name.to_string())).map_err(io)?;
+        Ok(ChunkFile { name, file })
     }
 
     fn note(&self, name: ChunkName) {
         self.names.write().unwrap_or_else(PoisonError::into_inner).insert(name.start, name);
+    }
+}
+
+/// A chunk that is open for reading, whatever it is called meanwhile.
+pub(crate) struct ChunkFile {
+    name: ChunkName,
+    file: Box<dyn DiskFile>,
+}
+
+impl ChunkFile {
+    /// The first seqno.
+    pub(crate) fn start(&self) -> u64 {
+        self.name.start
+    }
+
+    /// The entry at `offset`.
+    pub(crate) fn read(&self, offset: u64) -> Result<Vec<u8>, LedgerError> {
+        chunk::read_entry_at(self.name, &mut FileAt { file: &*self.file, at: 0 }, offset)
     }
 }
 

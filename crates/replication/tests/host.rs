@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use common::{Keys, has, write};
+use common::{Keys, all_writes, has, write};
 use disk::{Disk, ForgetfulDisk, RealDisk};
 use kv::{Tx, TxId};
 use ledger::{
@@ -229,7 +229,7 @@ async fn an_entry_in_place_of_another_is_noticed_while_the_node_runs() {
         tx.put(tables::PROPOSALS_INFO, "p", value);
         written.push(replica.submit(Transaction::new(tx, [0; 32])).await.unwrap());
     }
-    let values = || replica.writes_to(tables::PROPOSALS_INFO, b"p");
+    let values = || all_writes(&replica, tables::PROPOSALS_INFO, b"p");
     let found: Vec<_> = values().unwrap().into_iter().map(|(seqno, value)| (seqno, value.unwrap())).collect();
     assert_eq!(found, [(written[0].seqno, "old".into()), (written[1].seqno, "new".into())]);
     replica.receipt(written[1]).unwrap();

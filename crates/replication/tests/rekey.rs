@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use common::{Keys, has, put_record, write};
+use common::{Keys, all_writes, has, put_record, write};
 use crypto::AesKey;
 use disk::{Disk, ForgetfulDisk, RealDisk};
 use kv::{Tx, TxId};
@@ -154,7 +154,7 @@ async fn history_is_read_across_rekeys() {
         written.push(replica.submit(Transaction::new(tx, [0; 32])).await.unwrap().seqno);
         replica.submit(keys.rekey(&replica)).await.unwrap();
     }
-    let found = replica.writes_to(tables::PROPOSALS_INFO, b"p").unwrap();
+    let found = all_writes(&replica, tables::PROPOSALS_INFO, b"p").unwrap();
     let expected: Vec<_> = written.iter().zip(0u8..).map(|(at, number)| (*at, Some(vec![number].into()))).collect();
     assert_eq!(found, expected);
     replica.stop().await.unwrap();

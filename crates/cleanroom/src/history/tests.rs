@@ -1,6 +1,29 @@
 use super::*;
 use crate::testing::{body, input, member, world};
 
+/// Writes in memory, of which a page holds at most so many.
+struct Writes(Vec<(u64, Bytes)>, usize);
+
+impl PastWrites for Writes {
+    type Error = ApiError;
+
+    fn last(&self) -> Result<Option<u64>, ApiError> {
+        Ok(self.0.last().map(|(seqno, _)| *seqno))
+    }
+
+    fn first(&self, from: u64, to: u64) -> Result<Option<u64>, ApiError> {
+        Ok(self.0.iter().map(|(seqno, _)| *seqno).find(|seqno| (from..=to).contains(seqno)))
+    }
+
+    fn page(&self, from: u64, to: u64, at_most: usize) -> Result<Page, ApiError> {
+        let mut found: Vec<_> = self.0.iter().filter(|(seqno, _)| (from..=to).contains(seqno)).cloned().collect();
+        let at_most = at_most.min(self.1);
+        let next = found.get(at_most).map(|(seqno, _)| *seqno);
+        found.truncate(at_most);
+        Ok(Page { writes: found, next })
+    }
+}
+
 fn writes(seqnos: &[u64]) -> Vec<(u64, Bytes)> {
     let record = |state: &str| Bytes::from(format!(r#"{{"ballots":{{}},"proposer_id":"m","state":"{state}"}}"#));
     let last = seqnos.last().copied();
@@ -9,8 +32,13 @@ fn writes(seqnos: &[u64]) -> Vec<(u64, Bytes)> {
 }
 
 fn read(query: &str, seqnos: &[u64]) -> Result<Value, ApiError> {
+    read_by(usize::MAX, query, seqnos)
+}
+
+fn read_by(most: usize, query: &str, seqnos: &[u64]) -> Result<Value, ApiError> {
     let input = input("proposalId", "p1", query, b"");
-    proposal_history(&mut world(), &member("accepted"), &input, &writes(seqnos)).map(|output| body(&output))
+    let writes = Writes(writes(seqnos), most);
+    proposal_history(&mut world(), &member("accepted"), &input, &writes).map(|output| body(&output))
 }
 
 fn seqnos(page: &Value) -> Vec<u64> {
@@ -55,6 +83,15 @@ fn d22_pages_link_on_with_every_parameter() {
     assert_eq!(seen, all);
 }
 
+/// Whoever keeps the writes says how many are too many for one answer: the link goes on behind them.
+#[test]
+fn d22_a_page_may_end_before_the_asked_number() {
+    let page = read_by(2, "", &[10, 12, 20, 45]).unwrap();
+    assert_eq!(seqnos(&page), [10, 12]);
+    assert_eq!(page["nextLink"], "/app/proposals/p1/historical?from_seqno=20&to_seqno=45");
+    assert_eq!(seqnos(&read("max_seqno_per_page=999999999", &(1..3000).collect::<Vec<_>>()).unwrap()).len(), 2000);
+}
+
 #[test]
 fn d22_links_are_encoded() {
     assert_eq!(encode("a%20b/c?é"), "a%20b%2Fc%3F%C3%A9");
@@ -70,6 +107,6 @@ fn d04_a_wrong_range_is_the_callers_fault() {
 #[test]
 fn nobody_reads_without_authorisation() {
     let input = input("proposalId", "p1", "", b"");
-    let error = proposal_history(&mut world(), &Caller::anonymous(), &input, &[]).unwrap_err();
+    let error = proposal_history(&mut world(), &Caller::anonymous(), &input, &Writes(Vec::new(), 1)).unwrap_err();
     assert_eq!(error.code, "UnknownAuthenticationPolicy");
 }

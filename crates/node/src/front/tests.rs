@@ -113,6 +113,7 @@ fn options(directory: &TempDir, identity: &Identity) -> Options {
         mac_key: identity.mac_key,
         chunk_size: 1 << 20,
         segment_bytes: 1 << 20,
+        background: replication::Background::Thread,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is read from the ledger files.
 
+use ::ledger::tables;
 use api::{ApiError, Body, Caller, Input, Output};
+use cleanroom::history::{Page, PastWrites};
 use kv::{Tx, TxId};
-use replication::{Status, Unavailable};
+use replication::{Order, Progress, Range, Replica, Status, Unavailable};
 
 use super::transactions;
 use crate::{
@@ -14,9 +16,15 @@ use crate::{
 pub(crate) async fn receipt(inside: &Inside, input: &Input) -> Answered {
     let id = input.query.get("transaction_id").and_then(|text| text.parse::<TxId>().ok());
     let id = id.ok_or_else(|| ApiError::not_found("TransactionInvalid", "Could not extract Transaction Id"))?;
-    let receipt = inside.service.receipt(id).await.map_err(|why| unavailable(id, &why))?;
-    let text = serde_json::to_string(&receipt).map_err(|why| ApiError::internal(why.to_string()))?;
-    Ok(Reply { output: Output::new(200, Body::Json(text)), tx_id: Some(input.committed) })
+    let output = match inside.service.receipt(id).await {
+        Ok(receipt) => {
+            let text = serde_json::to_string(&receipt).map_err(|why| ApiError::internal(why.to_string()))?;
+            Output::new(200, Body::Json(text))
+        }
+        Err(Unavailable::Indexing(progress)) => not_yet(progress),
+        Err(why) => return Err(unavailable(id, &why)),
+    };
+    Ok(Reply { output, tx_id: Some(input.committed) })
 }
 
 fn unavailable(id: TxId, why: &Unavailable) -> ApiError {
@@ -34,13 +42,80 @@ fn unavailable(id: TxId, why: &Unavailable) -> ApiError {
 
 /// `GET /app/proposals/{proposalId}/historical`
 pub(crate) async fn proposal_history(inside: &Inside, caller: &Caller, input: Input) -> Answered {
-    // The state that is reported is at least as new as the writes that are: it is taken after them.
-    let writes = inside.service.proposal_history(input.param("proposalId")).await?;
     let state = inside.service.committed().state.clone();
     let tx_id = state.tx_id();
-    let input = Input { committed: tx_id, ..input };
-    let output = cleanroom::proposal_history(&mut Tx::new(state), caller, &input, &writes)?;
+    let (caller, input) = (caller.clone(), Input { committed: tx_id, ..input });
+    let writes = ProposalWrites { replica: inside.service.replica().clone(), id: input.param("proposalId").to_owned() };
+    let read = move || cleanroom::proposal_history(&mut Tx::new(state), &caller, &input, &writes);
+    let read = tokio::task::spawn_blocking(read).await.map_err(|why| ApiError::internal(why.to_string()))?;
+    let output = match read {
+        Ok(output) => output,
+        Err(Refusal::Indexing(progress)) => not_yet(progress),
+        Err(Refusal::Request(why)) => return Err(why),
+    };
     Ok(Reply { output, tx_id: Some(tx_id) })
+}
+
+/// What a client is told that asks for what is not indexed yet: to ask again (D22).
+fn not_yet(Progress { done, total }: Progress) -> Output {
+    let progress = serde_json::json!({ "indexing": { "done": done, "total": total } });
+    Output::new(202, Body::Json(progress.to_string())).with_header("retry-after", "1")
+}
+
+/// The writes of a proposal's record, up to the last one that is committed.
+struct ProposalWrites {
+    replica: Replica,
+    id: String,
+}
+
+impl ProposalWrites {
+    fn any(&self, from: u64, to: u64, order: Order) -> Result<Option<u64>, Refusal> {
+        let range = Range { from, to, at_most: 1, order };
+        Ok(self.replica.first_write_to(tables::PROPOSALS_INFO, self.id.as_bytes(), &range)?)
+    }
+}
+
+impl PastWrites for ProposalWrites {
+    type Error = Refusal;
+
+    fn last(&self) -> Result<Option<u64>, Refusal> {
+        self.any(1, u64::MAX, Order::NewestFirst)
+    }
+
+    fn first(&self, from: u64, to: u64) -> Result<Option<u64>, Refusal> {
+        self.any(from, to, Order::OldestFirst)
+    }
+
+    fn page(&self, from: u64, to: u64, at_most: usize) -> Result<Page, Refusal> {
+        let range = Range { from, to, at_most, order: Order::OldestFirst };
+        let found = self.replica.writes_to(tables::PROPOSALS_INFO, self.id.as_bytes(), &range)?;
+        let writes = found.writes.into_iter().filter_map(|write| Some((write.seqno, write.value?))).collect();
+        Ok(Page { writes, next: found.next })
+    }
+}
+
+/// Why a question about the past has no answer (yet).
+enum Refusal {
+    Request(ApiError),
+    Indexing(Progress),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(why: ApiError) -> Self {
+        Self::Request(why)
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::Indexing(progress) => Self::Indexing(progress),
+            other => {
+                tracing::error!(error = %other, "the ledger cannot be read");
+                Self::Request(ApiError::internal(format!("The ledger cannot be read: {other}.")))
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use bytes::Bytes;
 use crypto::{
     AesKey, Curve, SigningKey,
     issue::{self, Validity},
@@ -14,7 +15,9 @@ use ledger::{
     secrets::{HistoricalSecret, LedgerSecrets, PreviousSecret, Secret},
     tables,
 };
-use replication::{Opened, Options, Replica, ReplicationError, Signer, Transaction, open};
+use replication::{
+    Background, Opened, Options, Order, Range, Replica, ReplicationError, Signer, Transaction, Unavailable, open,
+};
 
 /// What outlives a process: keys, and the ledger secrets (which a node seals and syncs before it uses them).
 pub(crate) struct Keys {
@@ -82,6 +85,7 @@ impl Keys {
             mac_key: [9; 32],
             chunk_size,
             segment_bytes: 8 * 1024,
+            background: Background::Inline,
         };
         open(options, &self.secrets, self.waiting.as_slice())
     }
@@ -150,4 +154,12 @@ pub(crate) fn write(state: State, key: &str, value: &[u8]) -> Transaction {
 pub(crate) fn has(state: &State, key: &str, value: &[u8], tx_id: TxId) -> bool {
     let found = |map| state.get(map, key.as_bytes()).is_some_and(|v| v.value == value && v.written == tx_id);
     found("public:test.values") && found("test.secrets")
+}
+
+/// All committed writes to a key of a watched map, oldest first.
+pub(crate) fn all_writes(replica: &Replica, map: &str, key: &[u8]) -> Result<Vec<(u64, Option<Bytes>)>, Unavailable> {
+    let range = Range { from: 1, to: u64::MAX, at_most: 100_000, order: Order::OldestFirst };
+    let page = replica.writes_to(map, key, &range)?;
+    assert_eq!(page.next, None);
+    Ok(page.writes.into_iter().map(|write| (write.seqno, write.value)).collect())
 }
