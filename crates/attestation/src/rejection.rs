@@ -70,6 +70,10 @@ mod tests {
             text(Check::ReportSize, "1184", "3"),
             "Input SEV-SNP attestation report is not of expected size 1184: 3"
         );
+        assert_eq!(
+            text(Check::ReportSignature, "a signature", "another"),
+            "SEV-SNP: Chip certificate (VCEK) did not sign this attestation"
+        );
         assert_eq!(text(Check::ChainCount, "3", "2"), "Expected 3 endorsement certificates but got 2");
         assert_eq!(
             text(Check::PolicyDebug, "0", "1"),

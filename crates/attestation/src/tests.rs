@@ -1,6 +1,7 @@
 //! What is believed and what is not, on genuine evidence (`tests/data/attestation`) and on evidence of makers that exist
 //! in these tests only.
 
+mod branches;
 mod chain;
 mod documents;
 mod endorsement;

@@ -174,6 +174,9 @@ fn a_chain_is_certificates_and_nothing_else() {
     ] {
         assert_eq!(of(&changed).err(), Some(Check::ChainFormat), "{:?}", changed.get(..40));
     }
+    let room = 32 * 1024 - genuine.len();
+    assert!(of(&format!("{genuine}{}", "\n".repeat(room))).is_ok(), "as long as a chain may be");
+    assert_eq!(of(&format!("{genuine}{}", "\n".repeat(room + 1))).err(), Some(Check::ChainFormat));
     let cut = &genuine[..genuine.len() - 40];
     assert_eq!(of(cut).err(), Some(Check::ChainCount));
 }

@@ -83,7 +83,8 @@ impl Maker {
         self
     }
 
-    pub(super) fn make(&self) -> Chip {
+    /// Root, intermediate and chip.
+    pub(super) fn authorities(&self) -> (Authority, Authority, Authority) {
         let root = Authority::root(&self.root, self.root_allows);
         let mut params = authority(&self.intermediate, self.intermediate_usage);
         if !self.intermediate_is_authority {
@@ -99,6 +100,11 @@ impl Maker {
             params.custom_extensions.push(CustomExtension::from_oid_content(&oid, value.clone()));
         }
         let chip = intermediate.issue(params);
+        (root, intermediate, chip)
+    }
+
+    pub(super) fn make(&self) -> Chip {
+        let (root, intermediate, chip) = self.authorities();
         let certificates = [chip.certificate, intermediate.certificate, root.certificate];
         Chip { family: self.family, certificates, key: chip.key }
     }
@@ -163,6 +169,11 @@ impl Authority {
         let (key, pair) = keys();
         let certificate = Certificate::from_der(params.self_signed(&pair).unwrap().der()).unwrap();
         Self { certificate, key, params }
+    }
+
+    /// What its certificate was made of.
+    pub(super) fn params(&self) -> &CertificateParams {
+        &self.params
     }
 
     pub(super) fn issue(&self, params: CertificateParams) -> Self {
