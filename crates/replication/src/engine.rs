@@ -16,6 +16,7 @@ use crate::{
     network::NoPeers,
     planted,
     replay::Replay,
+    room::{MAX_WAITING, RESERVED},
     sealer::Sealer,
     sequencer::{Request, Sequencer},
     shared::Shared,
@@ -25,8 +26,9 @@ use crate::{
 
 /// This node's number in the raft group. A group of one needs no more.
 const NODE: u64 = 1;
-/// Requests that may wait for the sequencer; whoever comes later waits to be let in.
-const MAX_WAITING: usize = 4096;
+/// Requests that the sequencer can be asked at a time: whatever there is [`Room`](crate::room::Room) for, the end, and
+/// the evidence of a snapshot.
+const MAX_REQUESTS: usize = MAX_WAITING + RESERVED + 8;
 
 /// Everything that the commit thread starts from.
 pub(crate) struct Parts {
@@ -57,7 +59,7 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let is_new = last_applied.is_none() && log.last_log_id().is_none();
     let machine = Machine::new(shared.clone(), store, Arc::new(covered), last_applied, membership);
 
-    let (requests, incoming) = mpsc::channel(MAX_WAITING);
+    let (requests, incoming) = mpsc::channel(MAX_REQUESTS);
     let (stop, stopped) = watch::channel(None);
     let (ready, is_ready) = oneshot::channel();
     let commit = {

@@ -97,6 +97,12 @@ pub enum SubmitError {
     /// state.
     #[error("the transaction does not lead from the ledger secret in use to the one that is to follow it")]
     Secret,
+    /// As many transactions wait for the commit thread as may, by number or by memory. Nothing came of this one.
+    #[error("{waiting} transactions are waiting to be written, and there is no room for more")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
     /// The node is stopping, or has stopped because it could not write. The transaction may have been committed.
     #[error("the node is stopping")]
     Stopping,

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use kv::TxId;
 use tokio::sync::oneshot;
 
-use crate::{Committed, SubmitError, Transaction, sequencer::Submission};
+use crate::{Committed, SubmitError, Transaction, room::Place, sequencer::Submission};
 
 /// How long a holder may keep everybody else waiting, whatever it asks for.
 pub const MAX_HOLD: Duration = Duration::from_secs(10);
@@ -12,6 +12,8 @@ pub const MAX_HOLD: Duration = Duration::from_secs(10);
 pub(crate) struct Holder {
     pub(crate) hold: oneshot::Sender<Hold>,
     pub(crate) limit: Duration,
+    /// What it takes up while it waits.
+    pub(crate) _place: Place,
 }
 
 /// The right to place the next transaction: while it is held, nothing else is admitted and nothing is in flight.

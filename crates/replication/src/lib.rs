@@ -33,6 +33,7 @@ pub mod planted;
 #[cfg(not(feature = "planted"))]
 mod planted;
 mod replica;
+mod room;
 mod sealer;
 mod sequencer;
 mod shared;
@@ -49,6 +50,7 @@ pub use hold::{Hold, MAX_HOLD};
 pub use open::{Opened, Options, open};
 pub use past::{Page, PastWrite, Unavailable};
 pub use replica::{Replica, Status};
+pub use room::{MAX_WAITING, MAX_WAITING_BYTES};
 pub use sealer::{NodeCertificate, Signer};
 pub use stats::{BATCH_SIZES, Work};
 pub use transaction::Transaction;

@@ -9,6 +9,7 @@ use crate::{
     history::Range,
     hold::{Holder, MAX_HOLD},
     past::{Page, Past, Unavailable},
+    room::Room,
     sequencer::{Request, Submission},
     shared::Shared,
     stats::Work,
@@ -37,6 +38,7 @@ pub struct Replica {
 struct Inner {
     shared: Arc<Shared>,
     requests: mpsc::Sender<Request>,
+    room: Room,
     past: Past,
     stopped: watch::Receiver<Option<Result<(), String>>>,
     thread: std::sync::Mutex<Option<JoinHandle<()>>>,
@@ -53,7 +55,7 @@ impl Replica {
         view: u64,
     ) -> Self {
         let thread = std::sync::Mutex::new(Some(thread));
-        Self { inner: Arc::new(Inner { past: Past::new(shared.clone(), reader), shared, requests, stopped, thread, view }) }
+        Self { inner: Arc::new(Inner { past: Past::new(shared.clone(), reader), shared, requests, room: Room::new(), stopped, thread, view }) }
     }
 
     /// The state that is committed now. Never waits.
@@ -78,10 +80,12 @@ impl Replica {
     /// Places a transaction and waits until it is durable, committed and signed.
     ///
     /// # Errors
-    /// [`SubmitError::Conflict`] with the state to run it on again, or why it cannot be committed at all.
+    /// [`SubmitError::Conflict`] with the state to run it on again; [`SubmitError::Busy`] at once if too much is waiting;
+    /// or why it cannot be committed at all.
     pub async fn submit(&self, transaction: Transaction) -> Result<TxId, SubmitError> {
         let (submission, answer) = Submission::new(transaction)?;
-        self.ask(Request::Submit(Box::new(submission))).await?;
+        let place = self.inner.room.for_transaction(&submission.transaction)?;
+        self.ask(Request::Submit(Box::new(submission.at(place)))).await?;
         self.unless_stopped(answer).await?
     }
 
@@ -89,10 +93,11 @@ impl Replica {
     /// [`Hold`].
     ///
     /// # Errors
-    /// [`SubmitError::Stopping`]
+    /// [`SubmitError::Busy`] at once if too many wait for that; [`SubmitError::Stopping`]
     pub async fn hold(&self, limit: Duration) -> Result<Hold, SubmitError> {
         let (sender, hold) = oneshot::channel();
-        self.ask(Request::Hold(Holder { hold: sender, limit: limit.min(MAX_HOLD) })).await?;
+        let _place = self.inner.room.for_hold()?;
+        self.ask(Request::Hold(Holder { hold: sender, limit: limit.min(MAX_HOLD), _place })).await?;
         self.unless_stopped(hold).await
     }
 
@@ -128,6 +133,7 @@ impl Replica {
         }
     }
 
+    /// There is always room in the channel for what has a place.
     async fn ask(&self, request: Request) -> Result<(), SubmitError> {
         self.inner.requests.send(request).await.map_err(|_| SubmitError::Stopping)
     }

@@ -15,6 +15,7 @@ use crate::{
     engine::reason,
     hold::Holder,
     planted::{self, Fault},
+    room::Place,
     sealer::{Placed, Sealer},
     shared::{InFlight, Shared},
     types::TypeConfig,
@@ -33,6 +34,8 @@ pub(crate) type Answer = oneshot::Sender<Result<TxId, SubmitError>>;
 pub(crate) struct Submission {
     pub(crate) transaction: Transaction,
     pub(crate) answer: Answer,
+    /// What it takes up while it waits; nothing where there is a bound already.
+    place: Option<Place>,
 }
 
 impl Submission {
@@ -45,7 +48,13 @@ impl Submission {
             return Err(SubmitError::TooLarge { bytes, limit });
         }
         let (answer, receiver) = oneshot::channel();
-        Ok((Self { transaction, answer }, receiver))
+        Ok((Self { transaction, answer, place: None }, receiver))
+    }
+
+    /// The same submission in its place among those that wait.
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 }
 
@@ -126,7 +135,11 @@ impl Sequencer {
     }
 
     fn place(&mut self, submission: Submission) {
-        let Submission { transaction, answer } = submission;
+        let Submission { transaction, answer, place: _place } = submission;
+        if answer.is_closed() {
+            // Whoever asked has gone or has waited too long, so nothing of it was promised.
+            return;
+        }
         if let Err(why) = transaction.reads.check(&self.head) {
             self.shared.stats.conflict();
             // Whoever asked may be gone; then nobody needs to know.

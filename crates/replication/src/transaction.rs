@@ -12,7 +12,11 @@ pub struct Transaction {
     pub(crate) claims_digest: Digest,
     pub(crate) chunk_after: bool,
     pub(crate) next_secret: Option<AesKey>,
+    pub(crate) precedence: bool,
 }
+
+/// Memory of a transaction besides its bytes: what it has read, and the way back of its answer.
+const OVERHEAD: usize = 1 << 10;
 
 impl Transaction {
     /// What `tx` came to.
@@ -20,7 +24,7 @@ impl Transaction {
     pub fn new(tx: Tx, claims_digest: Digest) -> Self {
         let (reads, writes) = tx.into_parts();
         let domains = Domains::from_writes(&writes);
-        Self { reads, writes, domains, claims_digest, chunk_after: false, next_secret: None }
+        Self { reads, writes, domains, claims_digest, chunk_after: false, next_secret: None, precedence: false }
     }
 
     /// The same transaction, behind whose signature a new chunk file starts.
@@ -36,5 +40,18 @@ impl Transaction {
     pub fn with_next_secret(mut self, secret: AesKey) -> Self {
         self.next_secret = Some(secret);
         self
+    }
+
+    /// The same transaction, which still finds room where no more of the others may wait: so that whoever floods the
+    /// application cannot keep the members from governing.
+    #[must_use]
+    pub fn with_precedence(mut self) -> Self {
+        self.precedence = true;
+        self
+    }
+
+    /// About how much memory it takes while it waits: its values are there as they are written and as ledger.
+    pub(crate) fn memory(&self) -> usize {
+        2 * self.domains.entry_len() + OVERHEAD
     }
 }
