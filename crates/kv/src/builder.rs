@@ -84,6 +84,12 @@ impl StateBuilder {
         }
     }
 
+    /// What is there so far.
+    pub fn so_far(&mut self) -> &State {
+        self.close();
+        &self.state
+    }
+
     /// The state.
     #[must_use]
     pub fn finish(mut self) -> State {
@@ -128,6 +134,8 @@ mod tests {
         }
         assert_eq!(begun().map("m", at(8)), Err(RestoreError::MapTwice("m".into())));
         let mut builder = begun();
+        assert_eq!(builder.so_far().len("m"), 1);
+        assert_eq!(entry(&mut builder, 3), Err(RestoreError::NoMap), "the map is complete");
         builder.map("n", at(8)).unwrap();
         assert_eq!(builder.map("m", at(8)), Err(RestoreError::MapTwice("m".into())));
     }

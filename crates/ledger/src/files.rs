@@ -5,13 +5,10 @@ use std::{
     path::Path,
 };
 
-use crypto::Certificate;
-
 use crate::{
     LedgerError,
     chunk::{ChunkName, ChunkReader, Selection, sequence},
-    secrets::LedgerSecrets,
-    snapshot::{Restored, Snapshot, SnapshotName, restore},
+    snapshot::{Snapshot, SnapshotName},
 };
 
 /// The chunks of the ledger in a directory, in order.
@@ -52,24 +49,8 @@ pub fn snapshots(directory: &Path) -> Result<Vec<SnapshotName>, LedgerError> {
 /// # Errors
 /// The file cannot be read, or is not what it says ([`Snapshot::read`]).
 pub fn read_snapshot(directory: &Path, name: SnapshotName) -> Result<Snapshot, LedgerError> {
-    Snapshot::read(name, open_snapshot(directory, name)?)
-}
-
-/// Reads all that a snapshot of a directory holds, checked in every respect.
-///
-/// # Errors
-/// As [`restore`].
-pub fn restore_snapshot(
-    directory: &Path,
-    name: SnapshotName,
-    secrets: &LedgerSecrets,
-    service: &Certificate,
-) -> Result<Restored, LedgerError> {
-    restore(name, open_snapshot(directory, name)?, secrets, service)
-}
-
-fn open_snapshot(directory: &Path, name: SnapshotName) -> Result<File, LedgerError> {
-    File::open(directory.join(name.to_string())).map_err(|error| LedgerError::io(name, error))
+    let file = File::open(directory.join(name.to_string())).map_err(|error| LedgerError::io(name, error))?;
+    Snapshot::read(name, file)
 }
 
 /// Opens a chunk of a directory.

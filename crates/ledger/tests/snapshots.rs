@@ -13,7 +13,7 @@ use ledger::{
     entry::{HEADER_LEN, decode},
     merkle::Tree,
     receipt::{Components, Receipt},
-    secrets::LedgerSecrets,
+    secrets::{HistoricalSecret, LedgerSecrets, PreviousSecret},
     signature::NodeSignature,
     snapshot::{Contents, Restored, Snapshot, SnapshotName, evidence, receipt_bytes, restore},
     tables,
@@ -93,7 +93,7 @@ impl World {
     }
 
     fn restore(&self, name: SnapshotName, bytes: &[u8]) -> Result<Restored, LedgerError> {
-        restore(name, bytes, &self.service.secrets, &self.service.certificate)
+        restore(name, bytes, &self.service.secrets, &[], &self.service.certificate)
     }
 }
 
@@ -195,7 +195,7 @@ fn values_larger_than_a_piece() {
     assert_eq!(world.restore(taken.name, &taken.bytes).unwrap().state, world.state);
     // A reader that gives a few bytes at a time.
     let drip = Drip(&taken.bytes, 1);
-    let read = restore(taken.name, drip, &world.service.secrets, &world.service.certificate).unwrap();
+    let read = restore(taken.name, drip, &world.service.secrets, &[], &world.service.certificate).unwrap();
     assert_eq!(read.state, world.state);
 }
 
@@ -256,12 +256,48 @@ fn another_name_secret_or_service() {
     assert!(error.to_string().contains("no receipt"), "{error}");
 
     let others = LedgerSecrets::from_keys([(1, AesKey::from_bytes([9; 32]).unwrap())]).unwrap();
-    assert!(restore(taken.name, taken.bytes.as_slice(), &others, &world.service.certificate).is_err());
+    let error = restore(taken.name, taken.bytes.as_slice(), &others, &[], &world.service.certificate).unwrap_err();
+    assert!(matches!(error, LedgerError::UnknownSecret { version: 1 }), "{error}");
     let later = LedgerSecrets::from_keys([(seqno + 1, AesKey::from_bytes([7; 32]).unwrap())]).unwrap();
-    let error = restore(taken.name, taken.bytes.as_slice(), &later, &world.service.certificate).unwrap_err();
+    let error = restore(taken.name, taken.bytes.as_slice(), &later, &[], &world.service.certificate).unwrap_err();
     assert!(matches!(error, LedgerError::NoSecret { .. }), "{error}");
-    let error = restore(taken.name, taken.bytes.as_slice(), &world.service.secrets, &Service::new().certificate);
+    let error = restore(taken.name, taken.bytes.as_slice(), &world.service.secrets, &[], &Service::new().certificate);
     assert!(error.unwrap_err().to_string().contains("was not issued by the service"));
+}
+
+/// A secret whose place only the snapshot tells.
+#[test]
+fn a_rekey_is_followed() {
+    let mut world = small();
+    let (known, next) = (world.service.secrets.clone(), AesKey::from_bytes([8; 32]).unwrap());
+    let current = known.latest().unwrap();
+    let previous = PreviousSecret::seal((current.version(), current.key()), &next, [1; 12], None).unwrap();
+    let record = HistoricalSecret { next_version: None, previous_ledger_secret: Some(previous) };
+    let json = String::from_utf8(record.to_json().unwrap()).unwrap();
+    let at = world.commit(&single(tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET, json));
+    world.service.secrets.push(at.seqno + 1, next.clone()).unwrap();
+    world.commit(&write("private", "other", "secret"));
+    world.sign();
+    let taken = world.take();
+    let restore = |secrets, candidates: &[AesKey]| {
+        restore(taken.name, taken.bytes.as_slice(), secrets, candidates, &world.service.certificate)
+    };
+    let other = AesKey::from_bytes([6; 32]).unwrap();
+    for (secrets, candidates) in [(&world.service.secrets, &[][..]), (&known, &[other.clone(), next.clone()])] {
+        let restored = restore(secrets, candidates).unwrap();
+        assert_eq!(restored.state, world.state);
+        let latest = restored.secrets.latest().unwrap();
+        assert_eq!((latest.version(), latest.key()), (at.seqno + 1, &next));
+    }
+    for candidates in [&[][..], &[other]] {
+        let error = restore(&known, candidates).unwrap_err();
+        assert!(matches!(error, LedgerError::UnknownSecret { version } if version == at.seqno + 1), "{error}");
+    }
+    // Another key in that place, and a file that was changed: the file is at fault.
+    let mut changed = taken.bytes.clone();
+    changed[taken.entry_len - 1] ^= 1;
+    let error = crate::restore(taken.name, changed.as_slice(), &known, &[], &world.service.certificate).unwrap_err();
+    assert!(error.to_string().starts_with("digest of the snapshot"), "{error}");
 }
 
 /// What is not at a signature could not be read again, so it is not written.
@@ -303,7 +339,7 @@ fn a_snapshot_of_ccf_is_the_state_of_its_ledger() {
     let name: SnapshotName = "snapshot_61_62.committed".parse().unwrap();
     let bytes = std::fs::read(service(EXPIRED).join("snapshots").join(name.to_string())).unwrap();
     let (state, secrets, tree) = replay(EXPIRED, name.seqno);
-    let restored = restore(name, bytes.as_slice(), &secrets, &certificate(EXPIRED)).unwrap();
+    let restored = restore(name, bytes.as_slice(), &secrets, &[], &certificate(EXPIRED)).unwrap();
     assert_eq!(restored.state, state);
     assert_eq!((restored.tree.size(), restored.tree.root()), (62, tree.root()));
     assert_eq!(restored.view_history, [TxId::new(2, 1), TxId::new(4, 29)]);

@@ -69,6 +69,11 @@ impl Maps {
         self.builder.entry(key.into(), value.into(), written).map_err(refused)
     }
 
+    /// What was read so far, if it is kept.
+    pub(super) fn so_far(&mut self) -> &State {
+        self.builder.so_far()
+    }
+
     pub(super) fn finish(self) -> (State, Views) {
         (self.builder.finish(), self.views)
     }

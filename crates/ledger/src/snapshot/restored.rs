@@ -4,20 +4,15 @@ use std::{
     io::{self, Read},
 };
 
-use crypto::{Certificate, Digest, GcmOpened, Zeroizing};
+use crypto::{AesKey, Certificate, Digest, GcmOpened, GcmStream, Zeroizing};
 use kv::{State, TxId, UNIT_KEY};
 
-use super::{
-    SnapshotName,
-    fields::Fields,
-    malformed,
-    scan::{Private, Scan},
-};
+use super::{SnapshotName, fields::Fields, malformed, scan::Scan};
 use crate::{
     LedgerError,
     merkle::Tree,
-    receipt::{self, Receipt},
-    secrets::LedgerSecrets,
+    receipt,
+    secrets::{HistoricalSecret, LedgerSecrets, Secret},
     signature::NodeSignature,
     tables,
 };
@@ -32,6 +27,8 @@ pub struct Restored {
     pub tree: Tree,
     /// The first transaction of each view that has any, oldest first.
     pub view_history: Vec<TxId>,
+    /// The ledger secrets that were given, and the one that a rekey introduced.
+    pub secrets: LedgerSecrets,
     /// SHA-256 of the snapshot's entry, which the evidence claims.
     pub digest: Digest,
     /// The evidence.
@@ -48,32 +45,67 @@ impl fmt::Debug for Restored {
 /// Reads a snapshot, and returns nothing before everything about it was checked: its structure, that the receipt is about
 /// this entry and leads to the service, the GCM tag, and that the tree in the state is the one that was signed.
 ///
+/// `secrets` are ledger secrets whose places are known; `candidates` are keys that may have got a place by a rekey, which
+/// the snapshot then says ([`LedgerSecrets::follow`]).
+///
 /// The private domain stays encrypted until receipt and tag are good, so that nobody learns anything of it by changing it
 /// and watching what happens. Memory holds, besides the state, the private domain.
 ///
 /// # Errors
-/// What differs; no ledger secret for the seqno; an I/O error.
+/// What differs; an I/O error. [`LedgerError::UnknownSecret`] and [`LedgerError::NoSecret`] say that the snapshot is what the
+/// service wrote, and that the secrets are not those of the ledger.
 pub fn restore(
     name: SnapshotName,
     reader: impl Read,
     secrets: &LedgerSecrets,
+    candidates: &[AesKey],
     service: &Certificate,
 ) -> Result<Restored, LedgerError> {
-    let Scan { digest, leaf, mut maps, private, receipt } = Scan::read(name, reader, Some(secrets))?;
-    let receipt = receipt.ok_or_else(|| malformed("it has no receipt, and nothing else vouches for it"))?;
-    let evidence = check_receipt(&receipt, service)?;
-    let Private { gcm, tag, pieces } = private.ok_or(LedgerError::NoSecret { seqno: name.seqno })?;
-    let plain = Plain::new(gcm.open(&tag)?, pieces);
+    let keys: Vec<_> = secrets.for_seqno(name.seqno).map(Secret::key).into_iter().chain(candidates).collect();
+    let mut scan = Scan::read(name, reader, Some(&keys))?;
+    let evidence = check_receipt(&scan, service)?;
+    let secrets = follow(scan.maps.so_far(), secrets, candidates)?;
+    let secret = secrets.require(name.seqno)?;
+    let plain = decrypt(scan.streams, &keys, secret, &scan.tag, scan.private)?;
     let len = plain.len();
-    maps.read(&mut Fields::new(name, plain, len), false)?;
-    let (state, views) = maps.finish();
-    let tree = frontier(&state, leaf)?;
-    Ok(Restored { state, leaf, tree, view_history: views.into_firsts(), digest, evidence })
+    scan.maps.read(&mut Fields::new(name, plain, len), false)?;
+    let (state, views) = scan.maps.finish();
+    let tree = frontier(&state, scan.leaf)?;
+    let Scan { digest, leaf, .. } = scan;
+    Ok(Restored { state, leaf, tree, view_history: views.into_firsts(), secrets, digest, evidence })
 }
 
-fn check_receipt(receipt: &Receipt, service: &Certificate) -> Result<TxId, LedgerError> {
+fn check_receipt(scan: &Scan, service: &Certificate) -> Result<TxId, LedgerError> {
+    let receipt = scan.receipt.as_ref();
+    let receipt = receipt.ok_or_else(|| malformed("it has no receipt, and nothing else vouches for it"))?;
     let verified = receipt::verify(receipt, service).map_err(malformed)?;
     verified.tx_id.ok_or_else(|| malformed("its receipt is that of a signature"))
+}
+
+/// The secrets, with the one that the last record in the (public) state introduces.
+fn follow(state: &State, secrets: &LedgerSecrets, candidates: &[AesKey]) -> Result<LedgerSecrets, LedgerError> {
+    let mut secrets = secrets.clone();
+    if let Some(stored) = state.get(tables::HISTORICAL_ENCRYPTED_LEDGER_SECRET, &UNIT_KEY) {
+        let record = HistoricalSecret::from_json(&stored.value)?;
+        secrets.follow(stored.written.seqno, &record, candidates)?;
+    }
+    Ok(secrets)
+}
+
+/// Checks the tag over both domains, and only then decrypts.
+fn decrypt(
+    streams: Vec<GcmStream>,
+    keys: &[&AesKey],
+    secret: &Secret,
+    tag: &[u8; 16],
+    private: Vec<Vec<u8>>,
+) -> Result<Plain, LedgerError> {
+    // The digest is the one that the service claims, so it is not the file that differs.
+    let unknown = || LedgerError::UnknownSecret { version: secret.version() };
+    let stream = streams.into_iter().zip(keys).find(|(_, key)| **key == secret.key());
+    let (mut gcm, _) = stream.ok_or_else(unknown)?;
+    private.iter().try_for_each(|piece| gcm.authenticate(piece))?;
+    Ok(Plain::new(gcm.open(tag).map_err(|_| unknown())?, private))
 }
 
 /// A private domain that is genuine, decrypted as it is read; what was read is given back.

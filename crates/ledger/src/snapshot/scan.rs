@@ -1,6 +1,6 @@
 use std::io::{self, BufReader, Read};
 
-use crypto::{Digest, GcmStream, Hasher};
+use crypto::{AesKey, Digest, GcmStream, Hasher};
 use kv::TxId;
 
 use super::{MAX_RECEIPT, PIECE, SnapshotName, fields::Fields, malformed, maps::Maps, parse_receipt, views::Views};
@@ -8,7 +8,6 @@ use crate::{
     LedgerError,
     entry::{EntryType, HEADER_LEN, Header, snapshot_iv},
     receipt::Receipt,
-    secrets::LedgerSecrets,
 };
 
 /// Bytes of a file in front of the public domain: header, tag, IV, length of the public domain.
@@ -21,42 +20,35 @@ pub(super) struct Scan {
     pub(super) digest: Digest,
     /// The leaf of the last transaction.
     pub(super) leaf: Digest,
-    /// Public maps, which stay only if there are ledger secrets.
+    /// Public maps, if anything is kept.
     pub(super) maps: Maps,
-    /// With ledger secrets: the private domain as it is, and what its tag is checked with.
-    pub(super) private: Option<Private>,
+    /// For each key, GCM behind the public domain.
+    pub(super) streams: Vec<GcmStream>,
+    pub(super) tag: [u8; 16],
+    /// The private domain as it is, neither authenticated nor decrypted, if anything is kept.
+    pub(super) private: Vec<Vec<u8>>,
     pub(super) receipt: Option<Receipt>,
 }
 
-/// A private domain that was read, but is neither authenticated nor decrypted yet.
-pub(super) struct Private {
-    pub(super) gcm: GcmStream,
-    pub(super) tag: [u8; 16],
-    pub(super) pieces: Vec<Vec<u8>>,
-}
-
 impl Scan {
-    /// Reads a file. Without `secrets` memory holds one map at a time, with them all of it.
-    pub(super) fn read(
-        name: SnapshotName,
-        reader: impl Read,
-        secrets: Option<&LedgerSecrets>,
-    ) -> Result<Self, LedgerError> {
-        let mut source = Source { reader, hasher: Hasher::default(), gcm: None };
+    /// Reads a file. `keys` are those that it may be under; which one it is may stand in the file. Without any, nothing is
+    /// kept: memory holds one map at a time.
+    pub(super) fn read(name: SnapshotName, reader: impl Read, keys: Option<&[&AesKey]>) -> Result<Self, LedgerError> {
+        let mut source = Source { reader, hasher: Hasher::default(), streams: Vec::new() };
         let front = Front::read(&mut Fields::new(name, &mut source, FRONT_LEN as u64))?;
-        if let Some(secrets) = secrets {
-            source.gcm = Some(secrets.require(name.seqno)?.key().gcm_stream(&snapshot_iv(name.seqno))?);
+        for key in keys.unwrap_or_default() {
+            source.streams.push(key.gcm_stream(&snapshot_iv(name.seqno))?);
         }
-        let (leaf, maps) = read_public(name, &mut source, front.public_len, secrets.is_some())?;
-        let pieces = source.private(name, front.private_len)?;
-        let Source { mut reader, hasher, gcm } = source;
-        let private = gcm.map(|gcm| Private { gcm, tag: front.tag, pieces });
-        let digest = hasher.finish();
+        let keep = keys.is_some();
+        let (leaf, maps) = read_public(name, &mut source, front.public_len, keep)?;
+        let private = source.private(name, front.private_len, keep)?;
+        let Source { mut reader, hasher, streams } = source;
+        let (digest, tag) = (hasher.finish(), front.tag);
         let receipt = read_receipt(name, &mut reader)?;
         if let Some(receipt) = &receipt {
             check_claims(name, receipt, &digest)?;
         }
-        Ok(Self { digest, leaf, maps, private, receipt })
+        Ok(Self { digest, leaf, maps, streams, tag, private, receipt })
     }
 }
 
@@ -150,11 +142,11 @@ fn check_claims(name: SnapshotName, receipt: &Receipt, digest: &Digest) -> Resul
     Ok(())
 }
 
-/// Hashes what is read of the entry, and gives it to GCM: first as additional data, then as what is encrypted.
+/// Hashes what is read in front of the private domain, and gives it to GCM as additional data.
 struct Source<R> {
     reader: R,
     hasher: Hasher,
-    gcm: Option<GcmStream>,
+    streams: Vec<GcmStream>,
 }
 
 impl<R: Read> Read for Source<R> {
@@ -162,25 +154,19 @@ impl<R: Read> Read for Source<R> {
         let len = self.reader.read(buffer)?;
         let read = buffer.get(..len).unwrap_or_default();
         self.hasher.update(read);
-        if let Some(gcm) = &mut self.gcm {
-            gcm.aad(read).map_err(io::Error::other)?;
-        }
+        self.streams.iter_mut().try_for_each(|gcm| gcm.aad(read)).map_err(io::Error::other)?;
         Ok(len)
     }
 }
 
 impl<R: Read> Source<R> {
-    /// Reads the private domain. It stays only if somebody is going to decrypt it.
-    fn private(&mut self, name: SnapshotName, len: u64) -> Result<Vec<Vec<u8>>, LedgerError> {
+    fn private(&mut self, name: SnapshotName, len: u64, keep: bool) -> Result<Vec<Vec<u8>>, LedgerError> {
         let mut pieces = Vec::new();
         let mut fields = Fields::new(name, &mut self.reader, len);
         while fields.left() > 0 {
             let piece = fields.bytes(fields.left().min(PIECE as u64), "private domain of the snapshot")?;
             self.hasher.update(&piece);
-            if let Some(gcm) = &mut self.gcm {
-                gcm.authenticate(&piece)?;
-                pieces.push(piece);
-            }
+            pieces.extend(Some(piece).filter(|_| keep));
         }
         Ok(pieces)
     }
