@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use crate::ApiError;
+
 /// How a caller proved who it is; the names are those of CCF's authentication policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerPolicy {
@@ -20,6 +22,8 @@ pub enum CallerPolicy {
 pub struct Token {
     /// The issuer that its key is registered for. What the token itself says is the claim `iss`.
     pub key_issuer: String,
+    /// Whether both are Microsoft Entra, which vouches for accounts of Microsoft.
+    pub of_entra: bool,
     /// The header.
     pub header: Map<String, Value>,
     /// The claims.
@@ -36,26 +40,28 @@ pub struct Caller {
     pub id: String,
     /// The token, for [`CallerPolicy::Jwt`].
     pub token: Option<Token>,
+    /// On a route that takes everybody: why the credentials that came along prove nothing, if any did (D12).
+    pub refused: Option<Box<ApiError>>,
 }
 
 impl Caller {
     /// A caller who proved nothing.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { policy: CallerPolicy::NoAuth, id: String::new(), token: None }
+        Self::identified(CallerPolicy::NoAuth, "")
     }
 
     /// A caller known by its id.
     #[must_use]
     pub fn identified(policy: CallerPolicy, id: impl Into<String>) -> Self {
-        Self { policy, id: id.into(), token: None }
+        Self { policy, id: id.into(), token: None, refused: None }
     }
 
     /// A caller with a token.
     #[must_use]
     pub fn with_token(token: Token) -> Self {
         let id = token.payload.get("oid").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { policy: CallerPolicy::Jwt, id, token: Some(token) }
+        Self { token: Some(token), ..Self::identified(CallerPolicy::Jwt, id) }
     }
 
     /// A claim of the token.

@@ -27,7 +27,8 @@ pub(crate) fn user(id: &str) -> Caller {
 /// Whoever has a token with these claims.
 pub(crate) fn token(claims: &Value) -> Caller {
     let payload = claims.as_object().cloned().unwrap_or_default();
-    Caller::with_token(Token { key_issuer: "https://idp.example.com".into(), header: Map::new(), payload })
+    let key_issuer = "https://login.microsoftonline.com/common/v2.0".into();
+    Caller::with_token(Token { key_issuer, of_entra: true, header: Map::new(), payload })
 }
 
 /// What a refusal says: status and code.

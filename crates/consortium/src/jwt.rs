@@ -18,7 +18,7 @@ use kv::Tx;
 use ledger::tables;
 use serde_json::Value;
 
-pub use constraint::{is_published_by, may_constrain};
+pub use constraint::{is_entra, is_published_by, may_constrain};
 pub use jwk::{MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_KEY_ID_BYTES, MAX_KEYS, MAX_NUMBER_BYTES, MAX_URL_BYTES};
 pub use record::{Issuer, KeyRecord, ca_cert_bundle, issuer, key_records};
 

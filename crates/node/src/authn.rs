@@ -77,10 +77,15 @@ pub fn authenticate(
     if policies.is_empty() {
         return Ok(Caller::anonymous());
     }
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<(Policy, String)> = Vec::new();
     for policy in policies {
         match policy.check(credentials, registry) {
-            Ok(caller) => return Ok(caller),
+            Ok(mut caller) => {
+                if *policy == Policy::NoAuth && reasons.iter().any(|(tried, _)| tried.looks_at(credentials)) {
+                    caller.refused = Some(Box::new(unauthenticated(reasons)));
+                }
+                return Ok(caller);
+            }
             Err(reason) => reasons.push((*policy, reason)),
         }
     }
@@ -109,6 +114,15 @@ impl Policy {
             Self::UserCert => "user_cert",
             Self::Jwt => "jwt",
             Self::NoAuth => "no_auth",
+        }
+    }
+
+    /// Whether there is something that the policy could have taken.
+    fn looks_at(self, credentials: &Credentials<'_>) -> bool {
+        match self {
+            Self::NoAuth => false,
+            Self::Jwt => credentials.headers.contains_key(http::header::AUTHORIZATION),
+            Self::MemberCert | Self::UserCert => credentials.certificate.is_some(),
         }
     }
 

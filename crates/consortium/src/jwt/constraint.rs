@@ -48,7 +48,9 @@ pub fn is_published_by(issuer: &str, published: &str) -> bool {
     issuer.trim_end_matches('/') == published.trim_end_matches('/') || (is_entra(published) && same_host())
 }
 
-fn is_entra(url: &str) -> bool {
+/// Whether an issuer is Microsoft Entra, of whatever cloud.
+#[must_use]
+pub fn is_entra(url: &str) -> bool {
     host(url).is_some_and(|host| ENTRA.contains(&host.as_str()))
 }
 

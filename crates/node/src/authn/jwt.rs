@@ -7,7 +7,7 @@ mod parsed;
 
 use api::Token;
 use bytes::Bytes;
-use consortium::jwt::{KeyRecord, key_records};
+use consortium::jwt::{KeyRecord, is_entra, key_records};
 use crypto::ForeignKey;
 use http::{HeaderMap, header};
 use ledger::tables;
@@ -45,8 +45,9 @@ pub fn verify(token: &str, keys: &mut dyn FnMut(&str) -> Option<Bytes>, now: i64
     for record in records {
         match check_with(&record, &parsed, now) {
             Ok(()) => {
+                let of_entra = is_entra(&record.issuer) && is_entra(&parsed.iss);
                 let Parsed { header, payload, .. } = parsed;
-                return Ok(Token { key_issuer: record.issuer, header, payload });
+                return Ok(Token { key_issuer: record.issuer, of_entra, header, payload });
             }
             Err(why) => reason = why,
         }

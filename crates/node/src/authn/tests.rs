@@ -35,6 +35,23 @@ fn the_first_policy_that_succeeds_counts() {
 }
 
 #[test]
+fn d12_bad_credentials_become_nobody_who_knows_why() {
+    let open = [Policy::MemberCert, Policy::UserCert, Policy::Jwt, Policy::NoAuth];
+    let stranger = ask(&open, Some(&certificate("x"))).unwrap();
+    assert_eq!(stranger.policy, CallerPolicy::NoAuth);
+    let refused = stranger.refused.unwrap();
+    assert_eq!((refused.status, refused.code, refused.details.len()), (401, CODE, 3));
+    assert!(ask(&open, None).unwrap().refused.is_none());
+    assert!(ask(&open, Some(&certificate("m1"))).unwrap().refused.is_none());
+    // Where certificates are not looked at, a strange one is not bad.
+    assert!(ask(&[Policy::Jwt, Policy::NoAuth], Some(&certificate("x"))).unwrap().refused.is_none());
+    let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "Bearer x".parse().unwrap())]);
+    let credentials = Credentials { certificate: None, headers: &headers };
+    let caller = authenticate(&[Policy::Jwt, Policy::NoAuth], &credentials, &mut &state()).unwrap();
+    assert_eq!(caller.refused.unwrap().status, 401);
+}
+
+#[test]
 fn nobody_is_refused_as_recorded() {
     let error = ask(&ALL, None).unwrap_err();
     let body: serde_json::Value = serde_json::from_str(&error.body()).unwrap();
