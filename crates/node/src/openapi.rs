@@ -12,7 +12,7 @@ use crate::{
 #[must_use]
 pub fn document(table: &Table, actor: Actor) -> String {
     let (title, description) = match actor {
-        Actor::App => ("Clean room governance: application", "Contracts, and the history of proposals."),
+        Actor::App => ("Clean room governance: application", "Contracts, documents, secrets, users, history."),
         Actor::Gov => ("Clean room governance: governance", "Members, proposals, ballots, state of the service."),
         Actor::Node => ("Clean room governance: node", "State of the node and of the network."),
     };

@@ -1,17 +1,22 @@
 //! The application.
 
-use cleanroom::{contracts, deployment, member_documents, user_documents, user_proposals};
+use cleanroom::{
+    contracts, deployment, identities, invitations, member_documents, options, secrets, user_documents, user_proposals,
+};
 
 use super::{Actor, Decide, Handler, Route, Verb};
 use crate::{
-    authn::Policy::{self, Jwt, MemberCert, UserCert},
+    authn::Policy::{self, Jwt, MemberCert, NoAuth, UserCert},
     node_api,
 };
 
 const APP: &[Actor] = &[Actor::App];
 /// Members, users with a certificate, users with a token.
 const ANYBODY_KNOWN: &[Policy] = &[MemberCert, UserCert, Jwt];
+/// And clean rooms, which show evidence in the body.
+const ANYBODY: &[Policy] = &[MemberCert, UserCert, Jwt, NoAuth];
 const MEMBERS: &[Policy] = &[MemberCert];
+const TOKENS: &[Policy] = &[Jwt];
 
 /// Read by anybody who is known, with `GET`.
 const fn get(path: &'static str, decide: Decide) -> Route {
@@ -40,6 +45,20 @@ pub(super) static ROUTES: &[Route] = &[
     look("/contracts/{contractId}/deploymentinfo", deployment::get_info)
         .by(&[])
         .says("What is known of a deployment, as voted."),
+    look("/contracts/{contractId}/runtimeoptions/{option}/status", options::get_contract_option)
+        .by(ANYBODY)
+        .says("Whether a contract may be executed, and whether there may be logs and telemetry."),
+    write(Verb::Post, "/contracts/{contractId}/runtimeoptions/{option}/enable", options::enable_contract)
+        .by(MEMBERS)
+        .says("Gives consent to the execution of a contract again."),
+    write(Verb::Post, "/contracts/{contractId}/runtimeoptions/{option}/disable", options::disable_contract)
+        .by(MEMBERS)
+        .says("Takes back the consent to the execution of a contract."),
+    look("/runtimeoptions/{option}/status", options::get_service_option).says("An option of the service, as voted."),
+    get("/contracts/{contractId}/secrets", secrets::list_secrets).says("The ids of the secrets of a contract."),
+    write(Verb::Put, "/contracts/{contractId}/secrets/{secretName}", secrets::put_secret)
+        .by(ANYBODY)
+        .says("Stores a secret for the clean rooms of a contract."),
     get("/contracts/{contractId}/memberdocuments", member_documents::list_documents)
         .says("The ids of the documents of members, of all contracts."),
     write(Verb::Put, "/contracts/{contractId}/memberdocuments/{documentId}", member_documents::put_document)
@@ -58,9 +77,36 @@ pub(super) static ROUTES: &[Route] = &[
         .says("Makes or changes the draft of a document of users."),
     look("/contracts/{contractId}/userdocuments/{documentId}", user_documents::get_document)
         .says("A document of users: accepted, proposed or draft."),
+    look(
+        "/contracts/{contractId}/userdocuments/{documentId}/runtimeoptions/{option}/status",
+        options::get_document_option,
+    )
+    .by(ANYBODY)
+    .says("Whether a document of users may be used."),
+    write(
+        Verb::Post,
+        "/contracts/{contractId}/userdocuments/{documentId}/runtimeoptions/{option}/enable",
+        options::enable_document,
+    )
+    .says("Gives consent to the use of a document again."),
+    write(
+        Verb::Post,
+        "/contracts/{contractId}/userdocuments/{documentId}/runtimeoptions/{option}/disable",
+        options::disable_document,
+    )
+    .says("Takes back the consent to the use of a document."),
     get("/userdocuments", user_documents::list_documents).says("The same under its old path."),
     write(Verb::Put, "/userdocuments/{documentId}", user_documents::put_document).says("The same under its old path."),
     get("/userdocuments/{documentId}", user_documents::get_document).says("The same under its old path."),
+    get("/users/identities", identities::list_identities).says("The users who sign in with tokens."),
+    look("/users/identities/self/status", identities::get_own_status).by(TOKENS).says("Whether the caller is a user."),
+    look("/users/identities/{identityId}", identities::get_identity).says("A user who signs in with tokens."),
+    get("/users/invitations", invitations::list_invitations)
+        .says("The invitations; for whoever is not a user yet, those that its token satisfies."),
+    look("/users/invitations/{invitationId}", invitations::get_invitation).says("An invitation, and its status."),
+    write(Verb::Post, "/users/invitations/{invitationId}/accept", invitations::accept_invitation)
+        .by(TOKENS)
+        .says("Accepts an invitation with the caller's token."),
     write(Verb::Put, "/users/proposals/{proposalId}", user_proposals::put_proposal)
         .says("Proposes a document of users to its approvers."),
     look("/users/proposals/{proposalId}", user_proposals::get_proposal).says("What is proposed, and to whom."),
