@@ -1,7 +1,10 @@
 //! TLS of the front door: 1.2 and 1.3, the node's certificate alone, any well-formed client certificate or none.
 //!
 //! A client certificate proves a key, not a person: possession is checked here, who it belongs to is looked up for each
-//! request. Sessions are never resumed, so every connection has proven its key by itself.
+//! request. A session of TLS 1.3 may be resumed within the hour in which its key was proven (see [`Sessions`]); it is then
+//! one of the same certificate. Nothing is taken before a handshake has ended (no 0-RTT), so nothing can be replayed.
+
+mod sessions;
 
 use std::sync::Arc;
 
@@ -12,12 +15,13 @@ use rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
     server::{
-        ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert,
+        ClientHello, ParsedCertificate, ResolvesServerCert,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
     sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use sessions::Sessions;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +88,10 @@ pub fn server_config(identity: Arc<Identity>, protocols: &[&[u8]]) -> Result<Arc
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(identity);
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(Sessions::default());
+    // A ticket is good once, and each session that is resumed brings the next one.
+    config.send_tls13_tickets = 1;
+    config.max_early_data_size = 0;
     Ok(Arc::new(config))
 }
 

@@ -1,5 +1,6 @@
 //! Real sockets and sessions against a handler that repeats what it was asked.
 
+mod resumption;
 mod sessions;
 
 use std::{net::SocketAddr, time::Duration};
@@ -47,6 +48,8 @@ struct Server {
     stop: watch::Sender<bool>,
     served: tokio::task::JoinHandle<()>,
     identity: Arc<Identity>,
+    /// What it shows.
+    node: (Certificate, SigningKey),
 }
 
 fn settings() -> RpcInterface {
@@ -84,7 +87,7 @@ async fn serve_with(settings: RpcInterface, idle: Duration) -> Server {
     let endpoint = Endpoint { interface: interface.clone(), listener, tls, idle_timeout: idle };
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(serve(endpoint, Arc::new(Echo), stopped));
-    Server { address, interface, service: root, stop, served, identity }
+    Server { address, interface, service: root, stop, served, identity, node: (leaf, node) }
 }
 
 async fn server() -> Server {
@@ -104,6 +107,15 @@ fn client() -> Client {
 
 impl Server {
     async fn connect(&self, client: Option<&Client>, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(self.client_config(client, alpn)).await
+    }
+
+    async fn connect_with(&self, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.address).await?;
+        TlsConnector::from(Arc::new(config)).connect("127.0.0.1".try_into().unwrap(), stream).await
+    }
+
+    fn client_config(&self, client: Option<&Client>, alpn: &[u8]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(self.service.der().to_vec())).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -120,8 +132,7 @@ impl Server {
             }
         };
         config.alpn_protocols = vec![alpn.to_vec()];
-        let stream = TcpStream::connect(self.address).await?;
-        TlsConnector::from(Arc::new(config)).connect("127.0.0.1".try_into().unwrap(), stream).await
+        config
     }
 
     /// Waits until the server has counted what a session did, which it does when the session has ended on its side.
