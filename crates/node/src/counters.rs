@@ -49,6 +49,35 @@ impl Ending {
     }
 }
 
+/// What had no room, so that a client was told to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// A transaction: too much waits for the commit thread.
+    CommitPath,
+    /// Nothing: it was taken, and was not committed in time.
+    Late,
+    /// A request of a member that has too many of them.
+    Governance,
+    /// A question that is answered from the ledger files.
+    Past,
+    /// An answer, beside others that their clients do not read.
+    Answer,
+}
+
+impl Refused {
+    const ALL: [Self; 5] = [Self::CommitPath, Self::Late, Self::Governance, Self::Past, Self::Answer];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::CommitPath => "commit_path",
+            Self::Late => "late",
+            Self::Governance => "governance",
+            Self::Past => "past",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 /// The numbers. Series that are counted often are held, so that nothing is looked up on the way.
 pub(crate) struct Counters {
     requests: Family<Labels, Counter>,
@@ -59,6 +88,8 @@ pub(crate) struct Counters {
     scripts: Family<Labels, Counter>,
     by_ending: [Counter; Ending::ALL.len()],
     script_seconds: Histogram,
+    refused: Family<Labels, Counter>,
+    by_reason: [Counter; Refused::ALL.len()],
 }
 
 impl Default for Counters {
@@ -72,6 +103,8 @@ impl Default for Counters {
         let scripts = Family::<Labels, Counter>::default();
         let by_ending = Ending::ALL.map(|ending| scripts.get_or_create_owned(&vec![("outcome", ending.name())]));
         let (commit_seconds, script_seconds) = (seconds(), seconds());
+        let refused = Family::<Labels, Counter>::default();
+        let by_reason = Refused::ALL.map(|reason| refused.get_or_create_owned(&vec![("reason", reason.name())]));
         Self {
             requests,
             by_actor,
@@ -81,6 +114,8 @@ impl Default for Counters {
             scripts,
             by_ending,
             script_seconds,
+            refused,
+            by_reason,
         }
     }
 }
@@ -107,6 +142,14 @@ impl Counters {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
+    /// A request was refused for want of room.
+    pub(crate) fn refused(&self, reason: Refused) {
+        let at = Refused::ALL.iter().position(|other| *other == reason).unwrap_or_default();
+        if let Some(counter) = self.by_reason.get(at) {
+            counter.inc();
+        }
+    }
+
     /// A script ended.
     pub(crate) fn script(&self, ending: Ending, took: Duration) {
         let at = Ending::ALL.iter().position(|other| *other == ending).unwrap_or_default();
@@ -126,5 +169,7 @@ impl Counters {
         registry.register("scripts", "Scripts of the consortium, by how they ended", self.scripts.clone());
         let help = "Time of scripts, waiting for a turn included";
         registry.register("script_duration_seconds", help, self.script_seconds.clone());
+        let help = "Requests that were refused with 503 for want of room, by reason";
+        registry.register("requests_refused", help, self.refused.clone());
     }
 }

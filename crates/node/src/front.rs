@@ -12,8 +12,9 @@ use crate::{
     Service,
     actor::Actor,
     authn::{self, Credentials},
+    counters::Refused,
     governance,
-    http::{Handler, Interface, Request, Response, refuse, respond},
+    http::{Handler, Interface, Request, Response, refuse, respond, respond_within},
     inside::Inside,
     node_api, openapi,
     reply::{Answered, Reply},
@@ -36,7 +37,8 @@ impl Front {
         Arc::new(Self { inside: Inside::new(service, interfaces, documents), table })
     }
 
-    async fn dispatch(&self, request: Request) -> Answered {
+    /// The reply, and whether something may have been written for it.
+    async fn dispatch(&self, request: Request) -> Result<(Reply, bool), ApiError> {
         let (actor, path) = Actor::of(request.uri.path());
         let committed = self.inside.service.committed();
         let found = self.table.find(actor, Verb::of(&request.method), path);
@@ -47,12 +49,14 @@ impl Front {
         match found {
             Found::Nothing => Err(unknown_path(path)),
             Found::Place(place) if request.method == Method::OPTIONS => {
-                Ok(Reply { output: Output::no_content().with_header("allow", place.allow.as_str()), tx_id: None })
+                let output = Output::no_content().with_header("allow", place.allow.as_str());
+                Ok((Reply { output, tx_id: None }, false))
             }
             Found::Place(place) => Err(wrong_verb(path, &place.allow)),
             Found::Route(route, params) => {
+                let writes = matches!(route.handler, routes::Handler::Write(_) | routes::Handler::Governance(_));
                 let reply = self.call(route, params, &committed, request).await?;
-                Ok(complete(reply, actor, &committed))
+                Ok((complete(reply, actor, &committed), writes))
             }
         }
     }
@@ -107,6 +111,17 @@ impl Front {
         Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
     }
 
+    /// What was written is not taken back by a refusal, so its answer goes out however many others are on their way.
+    fn respond(&self, interface: &Interface, reply: Reply, writes: bool) -> Result<Response, ApiError> {
+        let Reply { output, tx_id } = reply;
+        let tx_id = tx_id.filter(|_| (200..300).contains(&output.status));
+        if writes {
+            return Ok(respond(output, tx_id));
+        }
+        let counters = self.inside.service.counters();
+        respond_within(interface, output, tx_id).inspect_err(|_| counters.refused(Refused::Answer))
+    }
+
     async fn foresee(&self, caller: &Caller, input: &Input) -> Answered {
         let answer = self.inside.service.foresee(&caller.id, input.param("proposalId")).await?;
         Ok(Reply { output: answer.output, tx_id: Some(answer.tx_id) })
@@ -121,13 +136,10 @@ impl Front {
 impl Handler for Front {
     async fn answer(&self, request: Request) -> Response {
         let (actor, started) = (Actor::of(request.uri.path()).0, Instant::now());
-        let response = match self.dispatch(request).await {
-            Ok(Reply { output, tx_id }) => {
-                let success = (200..300).contains(&output.status);
-                respond(output, tx_id.filter(|_| success))
-            }
-            Err(error) => refuse(&error),
-        };
+        let interface = request.peer.interface.clone();
+        let outcome = self.dispatch(request).await;
+        let outcome = outcome.and_then(|(reply, writes)| self.respond(&interface, reply, writes));
+        let response = outcome.unwrap_or_else(|error| refuse(&error));
         self.inside.service.counters().request(actor, response.status().as_u16(), started);
         response
     }

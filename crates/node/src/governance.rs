@@ -17,14 +17,17 @@ use consortium::{
 };
 use crypto::Digest;
 use kv::{Tx, TxId};
-use replication::{Hold, SubmitError, Transaction};
+use replication::{Hold, Transaction};
 use tokio::sync::Semaphore;
 
 pub(crate) use decider::Decider;
 use decider::Valid;
 use foresight::Foresight;
 
-use crate::commit::{Answer, Committer, not_committed, too_many_conflicts};
+use crate::{
+    commit::{Answer, Committer, NotCommitted, too_many_conflicts},
+    counters::Refused,
+};
 
 /// Requests that are decided at the same time, one a member; more wait, since each may keep a thread for a script budget.
 const MAX_REQUESTS: usize = 64;
@@ -109,7 +112,7 @@ impl Governance {
     /// Decides a request and commits the decision.
     pub(crate) async fn run(&self, request: Request) -> Result<Answer, ApiError> {
         let turns = self.turns(&decider::signer(&request, self.committer.committed().state.clone())?);
-        let _pending = turns.pending.try_acquire().map_err(|_| too_many_requests())?;
+        let _pending = turns.pending.try_acquire().map_err(|_| self.too_many_requests())?;
         let _own = turns.decided.lock().await;
         // Nobody closes the semaphore, so waiting ends with a place.
         let _any = self.requests.acquire().await;
@@ -128,7 +131,7 @@ impl Governance {
     /// Works out for a member what an Open proposal would do. Nothing is written.
     pub(crate) async fn foresee(&self, member: &str, proposal: &str) -> Result<Answer, ApiError> {
         let turns = self.turns(member);
-        let _pending = turns.pending.try_acquire().map_err(|_| too_many_requests())?;
+        let _pending = turns.pending.try_acquire().map_err(|_| self.too_many_requests())?;
         let _own = turns.decided.lock().await;
         let _one = self.foresight.turn.lock().await;
         let state = self.committer.committed().state.clone();
@@ -167,8 +170,8 @@ impl Governance {
             let transaction = transaction(outcome.tx, &outcome.effects, outcome.output.claims_digest);
             match self.committer.submit(hold, transaction).await {
                 Ok(tx_id) => return Ok((Answer { output: outcome.output, tx_id }, activated)),
-                Err(SubmitError::Conflict { .. }) => {}
-                Err(error) => return Err(not_committed(&error)),
+                Err(NotCommitted::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Err(too_many_conflicts(MAX_ATTEMPTS))
@@ -176,7 +179,13 @@ impl Governance {
 
     async fn hold(&self) -> Result<Hold, ApiError> {
         let limit = self.decider.hold_limit(self.committer.committed().state.clone());
-        self.committer.replica().hold(limit).await.map_err(|error| not_committed(&error))
+        self.committer.hold(limit).await
+    }
+
+    fn too_many_requests(&self) -> ApiError {
+        self.committer.counters().refused(Refused::Governance);
+        let text = format!("{MAX_PENDING_OF_ONE} governance requests of yours are being decided. Retry later.");
+        ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
     }
 
     fn turns(&self, member: &str) -> Arc<Turns> {
@@ -202,23 +211,18 @@ impl Governance {
             let decided = blocking(move || decider.reresolve(state, &id, &who, created_at)).await??;
             let Some((tx, decided)) = decided else { return Ok(()) };
             let transaction = transaction(tx, &decided.effects, decided.output.claims_digest);
-            match self.committer.replica().submit(transaction).await {
+            match self.committer.submit(None, transaction).await {
                 Ok(TxId { .. }) => return Ok(()),
-                Err(SubmitError::Conflict { .. }) => {}
-                Err(error) => return Err(not_committed(&error)),
+                Err(NotCommitted::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Err(too_many_conflicts(MAX_ATTEMPTS))
     }
 }
 
-fn too_many_requests() -> ApiError {
-    let text = format!("{MAX_PENDING_OF_ONE} governance requests of yours are being decided. Retry later.");
-    ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
-}
-
 fn transaction(tx: Tx, effects: &[NodeEffect], claims_digest: Digest) -> Transaction {
-    let transaction = Transaction::new(tx, claims_digest);
+    let transaction = Transaction::new(tx, claims_digest).with_precedence();
     effects.iter().fold(transaction, |transaction, effect| match effect {
         NodeEffect::ChunkLedger => transaction.with_chunk_after(),
         NodeEffect::Rekey(secret) => transaction.with_next_secret(secret.clone()),

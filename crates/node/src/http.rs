@@ -12,6 +12,7 @@ mod link;
 mod listener;
 mod opening;
 mod respond;
+mod room;
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use http_body_util::Full;
 pub use interface::{Counts, Interface};
 pub(crate) use listener::stopped;
 pub use listener::{Endpoint, serve};
-pub use respond::{empty, refuse, respond};
+pub use respond::{empty, refuse, respond, respond_within};
 
 use crate::tls::ClientCertificate;
 

@@ -26,6 +26,7 @@ mod life;
 mod metrics;
 mod node_api;
 pub mod openapi;
+mod readers;
 mod record;
 pub mod reply;
 mod resume;

@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use api::{ApiError, Output};
 use kv::{Tx, TxId};
-use ledger::receipt::Receipt;
-use replication::{Committed, Replica, Status, Unavailable};
+use replication::{Committed, Replica, Status};
 
 use crate::{
     commit::{Answer, Committer},
@@ -11,6 +10,7 @@ use crate::{
     governance::{self, Governance},
     info::NodeInfo,
     jwt_refresh,
+    readers::Readers,
 };
 
 /// What the front door can ask for. Clones are the same service.
@@ -24,12 +24,13 @@ struct Inner {
     node: NodeInfo,
     governance: Governance,
     jwt_refresh: jwt_refresh::Counters,
+    readers: Readers,
 }
 
 impl Service {
     pub(crate) fn new(committer: Committer, node: NodeInfo, governance: Governance) -> Self {
         let jwt_refresh = jwt_refresh::Counters::default();
-        Self { inner: Arc::new(Inner { committer, node, governance, jwt_refresh }) }
+        Self { inner: Arc::new(Inner { committer, node, governance, jwt_refresh, readers: Readers::default() }) }
     }
 
     /// The committed state. Never waits.
@@ -104,15 +105,15 @@ impl Service {
         self.inner.committer.replica().status(id)
     }
 
-    /// The receipt of a committed transaction.
+    /// Runs what reads the ledger files, when it is its turn.
     ///
     /// # Errors
-    /// [`Unavailable`]
-    pub async fn receipt(&self, id: TxId) -> Result<Receipt, Unavailable> {
-        let replica = self.inner.committer.replica().clone();
-        tokio::task::spawn_blocking(move || replica.receipt(id))
-            .await
-            .unwrap_or(Err(Unavailable::NotCommitted(Status::Unknown)))
+    /// 503 if too many wait for theirs.
+    pub(crate) async fn read_files<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.inner.readers.read(self.counters(), read).await
     }
 
     /// The first transaction of each view, from view 1 on.

@@ -58,6 +58,7 @@ impl Engine for NoScripts {
     }
 }
 
+mod backpressure;
 mod foresight;
 mod limits;
 mod node;

@@ -3,12 +3,11 @@ use std::{pin::Pin, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::room::{NoRoom, Room, Taken};
 
 /// Bodies up to this many bytes are read whatever else is going on.
 const SMALL: usize = 16 << 10;
-/// Bytes of a permit of [`Room`].
-const UNIT: u64 = 1 << 10;
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,29 +24,16 @@ pub(super) enum NoBody {
     NoRoom,
 }
 
-/// Memory for bodies that are arriving. Whoever sends them has not proven anything yet, may take its time, and can send a
-/// hundred at once in each session of HTTP/2.
-#[derive(Debug)]
-pub(super) struct Room(Semaphore);
-
-impl Room {
-    /// Room for so many bytes.
-    pub(super) fn new(bytes: u64) -> Self {
-        let units = usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        Self(Semaphore::new(units.min(Semaphore::MAX_PERMITS)))
-    }
-
-    /// Room for a body of so many bytes, until the permit is dropped.
-    pub(super) fn take(&self, bytes: u64) -> Result<SemaphorePermit<'_>, NoBody> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        self.0.try_acquire_many(units).map_err(|_| NoBody::NoRoom)
+impl From<NoRoom> for NoBody {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoom
     }
 }
 
-/// The whole body, of at most `limit` bytes.
-pub(super) async fn read(mut body: Incoming, limit: u64, room: &Room) -> Result<Bytes, NoBody> {
+/// The whole body, of at most `limit` bytes, and the room that it takes up until its request is answered.
+pub(super) async fn read(mut body: Incoming, limit: u64, room: &Room) -> Result<(Bytes, Option<Taken>), NoBody> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok((Bytes::new(), None));
     }
     // Refused by its announced length, before the client is told to go on (`expect: 100-continue`).
     if body.size_hint().lower() > limit {
@@ -56,13 +42,15 @@ pub(super) async fn read(mut body: Incoming, limit: u64, room: &Room) -> Result<
     tokio::time::timeout(PATIENCE, collect(Pin::new(&mut body), limit, room)).await.unwrap_or(Err(NoBody::Late))
 }
 
-async fn collect(mut body: Pin<&mut Incoming>, limit: u64, room: &Room) -> Result<Bytes, NoBody> {
+async fn collect(mut body: Pin<&mut Incoming>, limit: u64, room: &Room) -> Result<(Bytes, Option<Taken>), NoBody> {
     // A body of unknown length may become as long as it is allowed to be.
     let expected = body.size_hint().upper().unwrap_or(limit);
     let mut place = None;
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next(&mut body).await? else { return Ok((Bytes::new(), None)) };
     if body.is_end_stream() {
-        return within(first.len(), limit).map(|()| first);
+        within(first.len(), limit)?;
+        let place = if first.len() > SMALL { Some(room.take(expected)?) } else { None };
+        return Ok((first, place));
     }
     let mut whole = BytesMut::with_capacity(capacity(&body, first.len()));
     whole.extend_from_slice(&first);
@@ -73,7 +61,7 @@ async fn collect(mut body: Pin<&mut Incoming>, limit: u64, room: &Room) -> Resul
         }
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok((whole.freeze(), place))
 }
 
 /// The next data; trailers are passed over.

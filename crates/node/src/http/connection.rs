@@ -31,6 +31,7 @@ use super::{
     link::Link,
     opening::{self, Opening},
     refuse,
+    room::{NoRoom, Taken},
 };
 use crate::tls::ClientCertificate;
 
@@ -42,6 +43,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const SURPLUS: Duration = Duration::from_secs(1);
 /// Longest head of a request, in bytes: all headers together.
 const MAX_HEAD: usize = 128 << 10;
+/// Bytes that a client of HTTP/2 may send ahead in all streams of a session, unless one stream alone may send more.
+const MAX_AHEAD: u32 = 1 << 20;
 /// How many headers more than allowed are read, to be able to say how many are allowed.
 const MORE_HEADERS: usize = 64;
 
@@ -145,6 +148,7 @@ where
     let connection = http2::Builder::new(TokioExecutor::new())
         .auto_date_header(false)
         .initial_stream_window_size(limits.initial_window_size)
+        .initial_connection_window_size(limits.initial_window_size.max(MAX_AHEAD))
         .max_concurrent_streams(limits.max_concurrent_streams)
         .max_frame_size(limits.max_frame_size)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
@@ -178,25 +182,28 @@ impl<H: Handler> Conversation<H> {
     async fn answer(self: Arc<Self>, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
         let _busy = self.activity.begin();
         let version = request.version();
+        let Some(_begun) = self.peer.interface.begin() else { return Ok(self.hang_up(too_many(), version)) };
         Ok(match self.receive(request).await {
-            Ok(request) => self.handler.answer(request).await,
+            // What the request takes up is free when it is answered.
+            Ok((request, _taken)) => self.handler.answer(request).await,
             Err(error) => self.hang_up(error, version),
         })
     }
 
-    /// The request with its body, unless this layer refuses it.
-    async fn receive(&self, request: hyper::Request<Incoming>) -> Result<Request, ApiError> {
+    /// The request with its body, unless this layer refuses it, and the room that they take up.
+    async fn receive(&self, request: hyper::Request<Incoming>) -> Result<(Request, [Option<Taken>; 2]), ApiError> {
         if self.surplus {
             let text = "Service is currently busy and unable to serve new connections";
-            return Err(ApiError::new(503, "SessionCapExhausted", text));
+            return Err(ApiError::new(503, "SessionCapExhausted", text).with_header("retry-after", "1"));
         }
         let (parts, body) = request.into_parts();
         let interface = &self.peer.interface;
         head::check(&parts.headers, &interface.limits).inspect_err(|_| count(&interface.refused.header_too_large))?;
+        let head = head::room(&parts, &interface.room).map_err(|NoRoom| self.no_body(&NoBody::NoRoom))?;
         let limit = interface.limits.max_body_size.bytes;
-        let body = body::read(body, limit, &interface.room).await.map_err(|why| self.no_body(&why))?;
+        let (body, room) = body::read(body, limit, &interface.room).await.map_err(|why| self.no_body(&why))?;
         let (method, uri, headers) = (parts.method, parts.uri, parts.headers);
-        Ok(Request { method, uri, headers, body, peer: self.peer.clone() })
+        Ok((Request { method, uri, headers, body, peer: self.peer.clone() }, [head, room]))
     }
 
     fn no_body(&self, why: &NoBody) -> ApiError {
@@ -210,7 +217,8 @@ impl<H: Handler> Conversation<H> {
             }
             NoBody::Late => ApiError::new(408, "InvalidInput", "The request body did not arrive in time."),
             NoBody::NoRoom => {
-                let text = "Too many request bodies are arriving. Retry later.";
+                count(&interface.refused.no_room);
+                let text = "Too many request bodies are arriving or being answered. Retry later.";
                 ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
             }
             NoBody::Broken => {
@@ -227,4 +235,9 @@ impl<H: Handler> Conversation<H> {
         }
         refuse(&error.with_header("connection", "close"))
     }
+}
+
+fn too_many() -> ApiError {
+    let text = "Too many requests are being answered. Retry later.";
+    ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
 }

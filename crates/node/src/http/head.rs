@@ -1,7 +1,11 @@
 use api::ApiError;
-use http::HeaderMap;
+use http::{HeaderMap, request::Parts};
 
+use super::room::{NoRoom, Room, Taken};
 use crate::config::HttpLimits;
+
+/// Heads up to this many bytes are read whatever else is going on.
+const ORDINARY: usize = 4 << 10;
 
 /// Checks number and sizes of the headers.
 ///
@@ -22,6 +26,16 @@ pub(super) fn check(headers: &HeaderMap, limits: &HttpLimits) -> Result<(), ApiE
         }
     }
     Ok(())
+}
+
+/// Room for a head, as long as its request lasts; nothing for one of ordinary size.
+pub(super) fn room(head: &Parts, room: &Room) -> Result<Option<Taken>, NoRoom> {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let bytes: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if target + bytes <= ORDINARY {
+        return Ok(None);
+    }
+    room.take(u64::try_from(target + bytes).unwrap_or(u64::MAX)).map(Some)
 }
 
 fn too_large(message: String) -> ApiError {

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use kv::TxId;
 
-use super::Response;
+use super::{Interface, Response, room::NoRoom};
 
 const TRANSACTION_ID: HeaderName = HeaderName::from_static("x-ms-ccf-transaction-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -45,6 +45,28 @@ pub fn respond(output: Output, tx_id: Option<TxId>) -> Response {
         Body::Raw(bytes) => (None, bytes),
     };
     build(output.status, content_type, bytes, &output.headers, tx_id)
+}
+
+/// An answer that changes nothing, if there is room for it at this interface until its client has read it.
+///
+/// # Errors
+/// 503 `TooManyPendingTransactions`
+pub fn respond_within(interface: &Interface, output: Output, tx_id: Option<TxId>) -> Result<Response, ApiError> {
+    let room = interface.room_for_answer(length(&output.body)).map_err(|NoRoom| {
+        let text = "Too many answers are waiting to be read by their clients. Retry later.";
+        ApiError::new(503, "TooManyPendingTransactions", text).with_header("retry-after", "1")
+    })?;
+    let response = respond(output, tx_id);
+    let Some(room) = room else { return Ok(response) };
+    Ok(response.map(|body| Full::new(room.with(body.into_inner().unwrap_or_default()))))
+}
+
+fn length(body: &Body) -> usize {
+    match body {
+        Body::Empty => 0,
+        Body::Json(text) | Body::Text(text) | Body::JavaScript(text) => text.len(),
+        Body::Raw(bytes) => bytes.len(),
+    }
 }
 
 /// A refusal.

@@ -292,6 +292,7 @@ async fn bodies_that_are_arriving_have_bounded_room() {
     assert!(text.starts_with("HTTP/1.1 503 SERVICE_UNAVAILABLE\r\nconnection: close\r\n"), "{text}");
     assert!(text.contains("retry-after: 1\r\n") && text.contains("Too many request bodies"), "{text}");
     assert!(server.exchange(put(10_000).as_bytes()).await.ends_with("PUT /a 10000 nobody"));
+    assert_eq!(server.interface.counts().no_room, 1);
     drop(others);
     assert!(server.exchange(put(100_000).as_bytes()).await.ends_with("PUT /a 100000 nobody"));
     assert!(one(&mut slow, &"x".repeat(50_000)).await.ends_with("PUT /slow 100000 nobody"));

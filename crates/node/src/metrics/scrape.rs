@@ -112,13 +112,15 @@ impl Scrape {
     }
 }
 
-fn errors(interface: &Interface) -> [([(&str, &str); 2], usize); 6] {
+fn errors(interface: &Interface) -> [([(&str, &str); 2], usize); 8] {
     let counts = interface.counts();
     [
         ("parsing", counts.parsing),
         ("request_header_too_large", counts.header_too_large),
         ("request_payload_too_large", counts.body_too_large),
         ("tls_handshake", counts.handshake),
+        ("no_room", counts.no_room),
+        ("too_many_requests", counts.busy),
         ("session_cap_soft", counts.surplus),
         ("session_cap_hard", counts.dropped),
     ]

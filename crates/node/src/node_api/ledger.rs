@@ -16,7 +16,8 @@ use crate::{
 pub(crate) async fn receipt(inside: &Inside, input: &Input) -> Answered {
     let id = input.query.get("transaction_id").and_then(|text| text.parse::<TxId>().ok());
     let id = id.ok_or_else(|| ApiError::not_found("TransactionInvalid", "Could not extract Transaction Id"))?;
-    let output = match inside.service.receipt(id).await {
+    let replica = inside.service.replica().clone();
+    let output = match inside.service.read_files(move || replica.receipt(id)).await? {
         Ok(receipt) => {
             let text = serde_json::to_string(&receipt).map_err(|why| ApiError::internal(why.to_string()))?;
             Output::new(200, Body::Json(text))
@@ -47,8 +48,7 @@ pub(crate) async fn proposal_history(inside: &Inside, caller: &Caller, input: In
     let (caller, input) = (caller.clone(), Input { committed: tx_id, ..input });
     let writes = ProposalWrites { replica: inside.service.replica().clone(), id: input.param("proposalId").to_owned() };
     let read = move || cleanroom::proposal_history(&mut Tx::new(state), &caller, &input, &writes);
-    let read = tokio::task::spawn_blocking(read).await.map_err(|why| ApiError::internal(why.to_string()))?;
-    let output = match read {
+    let output = match inside.service.read_files(read).await? {
         Ok(output) => output,
         Err(Refusal::Indexing(progress)) => not_yet(progress),
         Err(Refusal::Request(why)) => return Err(why),

@@ -90,6 +90,7 @@ fn options(disk: &ForgetfulDisk) -> Options {
         mac_key: [9; 32],
         chunk_size: 8 * 1024,
         segment_bytes: 8 * 1024,
+        background: replication::Background::Thread,
     }
 }
 

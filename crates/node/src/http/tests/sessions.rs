@@ -13,6 +13,7 @@ async fn sessions_have_a_soft_and_a_hard_limit() {
     second.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     let text = rest(&mut second).await;
     assert!(text.starts_with("HTTP/1.1 503 SERVICE_UNAVAILABLE\r\n") && text.contains("SessionCapExhausted"), "{text}");
+    assert!(text.contains("retry-after: 1\r\n"), "{text}");
     one(&mut first, "GET / HTTP/1.1\r\n\r\n").await;
     let counts = server.interface.counts();
     assert_eq!((counts.peak, counts.opened, counts.surplus, counts.dropped), (2, 1, 1, 1));
@@ -77,4 +78,19 @@ async fn a_stop_lets_requests_finish() {
     assert!(rest(&mut busy).await.ends_with("GET /slow 0 nobody"));
     timeout(Duration::from_secs(4), server.served).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+/// Requests whose bodies do not come, a hundred in each session: there are many places, but not without end.
+#[tokio::test]
+async fn requests_at_a_time_are_bounded() {
+    let server = server().await;
+    let begun: Vec<_> = std::iter::from_fn(|| server.interface.begin()).collect();
+    assert_eq!(begun.len(), 16 << 10);
+    let text = server.exchange(b"GET / HTTP/1.1\r\n\r\n").await;
+    assert!(text.starts_with("HTTP/1.1 503 SERVICE_UNAVAILABLE\r\nconnection: close\r\n"), "{text}");
+    assert!(text.contains("retry-after: 1\r\n") && text.contains("Too many requests"), "{text}");
+    drop(begun);
+    assert!(server.exchange(b"GET / HTTP/1.1\r\n\r\n").await.ends_with("GET / 0 nobody"));
+    // The one that was turned away, and the last one that could not begin here.
+    assert_eq!(server.interface.counts().busy, 2);
 }
