@@ -37,7 +37,7 @@ pub(crate) fn complaints() -> Result<Vec<String>> {
     }
     let read = |name: &str| std::fs::read_to_string(root.join(name)).map_err(|why| format!("{name}: {why}"));
     let differences = read("docs/differences.md")?;
-    for document in ["docs/threat-model.md", "docs/differences.md"] {
+    for document in ["docs/threat-model.md", "docs/differences.md", "docs/limits.md"] {
         named_tests(document, &read(document)?, &tests, &mut found);
     }
     decisions(&differences, &tests, &mut found);
