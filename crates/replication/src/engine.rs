@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::{
     Replica, ReplicationError, Signer,
     covered::CoveredFile,
+    index::{self, Index, Indexer},
     log::SegmentLog,
     machine::Machine,
     network::NoPeers,
@@ -20,7 +21,7 @@ use crate::{
     sealer::Sealer,
     sequencer::{Request, Sequencer},
     shared::Shared,
-    store::LedgerStore,
+    store::{EntryReader, LedgerStore},
     types::TypeConfig,
 };
 
@@ -41,13 +42,15 @@ pub(crate) struct Parts {
     pub(crate) secrets: LedgerSecrets,
     pub(crate) signer: Signer,
     pub(crate) chunk_size: u64,
+    /// Where index files are.
+    pub(crate) index: index::Place,
 }
 
 /// Starts the commit thread and waits until this node orders transactions.
 pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let reader = parts.store.reader().clone();
     let committed = parts.replay.committed();
-    let Parts { log, covered, mut replay, store, last_applied, membership, secrets, signer, chunk_size } = parts;
+    let Parts { log, covered, mut replay, store, last_applied, membership, secrets, signer, chunk_size, index } = parts;
     let head = replay.state;
     let chunk_bytes = store.chunk_bytes();
     if chunk_bytes == 0 {
@@ -56,6 +59,7 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let (tree, last_signature) = (replay.history.tree().clone(), replay.history.last_signature());
     let sealer = Sealer::new(signer, tree, last_signature, chunk_size, chunk_bytes);
     let shared = Arc::new(Shared::new(committed, replay.history, secrets));
+    start_index(&index, &reader, &store, &shared)?;
     let is_new = last_applied.is_none() && log.last_log_id().is_none();
     let machine = Machine::new(shared.clone(), store, Arc::new(covered), last_applied, membership);
 
@@ -84,12 +88,28 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     }
 }
 
+/// Starts to read what lies before the snapshot, if there is one, and to write index files.
+fn start_index(
+    place: &index::Place,
+    reader: &EntryReader,
+    store: &LedgerStore,
+    shared: &Arc<Shared>,
+) -> Result<(), ReplicationError> {
+    let snapshot = shared.history().gap().map_or(0, |(last, _)| last);
+    let past = store.complete_chunks().filter(|name| name.end.is_some_and(|end| end <= snapshot)).collect();
+    let indexer = Indexer::new(place, reader.clone(), past)?;
+    let index = Index::start(indexer, place.background, shared)?;
+    shared.index.get_or_init(|| index).wake(shared);
+    Ok(())
+}
+
 /// However the commit thread ends, also by a panic, nobody goes on waiting for what was being written.
 struct Ending(Arc<Shared>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.abandon_in_flight();
+        self.0.index.get().into_iter().for_each(Index::end);
     }
 }
 

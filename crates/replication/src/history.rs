@@ -1,3 +1,4 @@
+mod encoding;
 mod missing;
 mod part;
 mod range;
@@ -9,7 +10,7 @@ use kv::TxId;
 use ledger::merkle::Tree;
 
 pub(crate) use missing::Missing;
-pub use missing::Progress;
+pub use missing::{Known, Progress};
 pub(crate) use part::{Part, watched_keys};
 pub use range::{Order, Range};
 
@@ -18,18 +19,31 @@ pub use range::{Order, Range};
 /// It is kept chunk by chunk. Behind a snapshot it begins without what the snapshot replaces; that is put before it when
 /// it has been read and found to lead to the root at the snapshot.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct History {
     /// The tree over all entries; of the single leaves it has those since the last signature.
     tree: Tree,
     /// First transaction of each view.
     views: Vec<TxId>,
     last_signature: u64,
-    /// Why what lies before the first part is not known, if anything does.
-    missing: Option<Missing>,
+    /// What lies before the first part and is not known.
+    gap: Option<Gap>,
     /// The complete chunks, in order.
     complete: Vec<Arc<Part>>,
     /// The chunk that is being written, if it has any entries.
     open: Option<Part>,
+}
+
+/// What lies before a snapshot.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct Gap {
+    /// The last transaction.
+    last: u64,
+    /// The root over all of it.
+    root: Digest,
+    /// Why it is not known.
+    why: Missing,
 }
 
 /// Where an entry lies, and what it must be.
@@ -44,12 +58,54 @@ pub(crate) struct Place {
 impl History {
     /// What begins behind a snapshot, whose transaction is a signature and the last one in `tree`. `views` are as
     /// [`Self::view_history`] has them.
-    #[allow(dead_code, reason = "for a start from a snapshot")]
     pub(crate) fn behind(views: Vec<TxId>, mut tree: Tree) -> Self {
-        let seqno = tree.size() - 1;
-        tree.forget(seqno);
-        let missing = (seqno > 0).then(|| Missing::Indexing(Progress { done: 0, total: seqno }));
-        Self { tree, views, last_signature: seqno, missing, ..Self::default() }
+        let last = tree.size() - 1;
+        tree.forget(last);
+        let why = Missing::Indexing(Progress { done: 0, total: last });
+        let gap = (last > 0).then(|| Gap { last, root: tree.root(), why });
+        Self { tree, views, last_signature: last, gap, ..Self::default() }
+    }
+
+    /// The last transaction before the snapshot and the root there, if what lies before it is not known.
+    pub(crate) fn gap(&self) -> Option<(u64, Digest)> {
+        self.gap.as_ref().map(|gap| (gap.last, gap.root))
+    }
+
+    /// So many transactions before the snapshot have been read.
+    pub(crate) fn progress(&mut self, done: u64) {
+        if let Some(gap) = &mut self.gap {
+            gap.why = Missing::Indexing(Progress { done, total: gap.last });
+        }
+    }
+
+    /// What lies before the snapshot, which leads to the root there.
+    pub(crate) fn fill(&mut self, parts: Vec<Arc<Part>>) {
+        if self.gap.take().is_some() {
+            self.complete.splice(0..0, parts);
+        }
+    }
+
+    /// What lies before the snapshot cannot be known.
+    pub(crate) fn give_up(&mut self, why: &str) {
+        if let Some(gap) = &mut self.gap {
+            gap.why = Missing::Unreadable(why.into());
+        }
+    }
+
+    /// How much is known.
+    pub(crate) fn known(&self) -> Known {
+        let missing = self.gap.as_ref().map_or(0, |gap| match gap.why {
+            Missing::Indexing(progress) => progress.total.saturating_sub(progress.done),
+            Missing::Unreadable(_) => gap.last,
+        });
+        let unreadable = self.gap.as_ref().is_some_and(|gap| matches!(gap.why, Missing::Unreadable(_)));
+        Known { transactions: self.last_seqno() - missing, missing, unreadable }
+    }
+
+    /// The first complete chunk that begins behind a seqno.
+    pub(crate) fn complete_behind(&self, seqno: u64) -> Option<Arc<Part>> {
+        let at = self.complete.partition_point(|part| part.start() <= seqno);
+        self.complete.get(at).cloned()
     }
 
     /// The next entry is the first one of a new chunk file.
@@ -159,16 +215,10 @@ impl History {
 
     /// Refuses a question about a transaction that is not known yet.
     fn check(&self, seqno: u64) -> Result<(), Missing> {
-        match &self.missing {
-            Some(missing) if seqno < self.first() => Err(missing.clone()),
+        match &self.gap {
+            Some(gap) if seqno <= gap.last => Err(gap.why.clone()),
             _ => Ok(()),
         }
-    }
-
-    /// The first seqno that is known, or would be.
-    fn first(&self) -> u64 {
-        let first = self.complete.first().map(|part| &**part).or(self.open.as_ref());
-        first.map_or(self.last_seqno() + 1, Part::start)
     }
 
     /// The part that holds `seqno`, and those behind it.

@@ -97,7 +97,7 @@ impl Machine {
         }
         self.shared.publish(batch.committed);
         if batch.ends_chunk {
-            self.shared.history_mut().starts_chunk();
+            self.shared.completed_chunk();
         }
         for (tx_id, answer) in batch.answers {
             // Whoever asked may be gone; the transaction stays.

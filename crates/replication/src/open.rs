@@ -14,6 +14,7 @@ use crate::{
     batch::BatchContent,
     covered::CoveredFile,
     engine::{self, Parts},
+    index,
     log::{Cut, LogOptions, SegmentLog},
     planted::{self, Fault},
     replay::Replay,
@@ -253,6 +254,8 @@ impl Opened {
         self.check_fresh(&secrets)?;
         let Self { options, log, covered, replay, mut store, last_applied, membership, .. } = self;
         store.write_recovered()?;
+        let (directory, mac_key) = (options.state_directory.join("index"), options.mac_key);
+        let index = index::Place { disk: options.disk, directory, mac_key, background: options.background };
         let parts = Parts {
             log,
             covered,
@@ -263,6 +266,7 @@ impl Opened {
             secrets,
             signer,
             chunk_size: options.chunk_size,
+            index,
         };
         engine::start(parts).await
     }

@@ -37,7 +37,6 @@ impl Replay {
 
     /// Behind a snapshot: `state` is what it holds, and `tree` has all transactions up to it, which is the signature that
     /// the state has. `views` are as [`History::view_history`] has them. The signature itself is checked with the last one.
-    #[allow(dead_code, reason = "for a start from a snapshot")]
     pub(crate) fn behind(
         state: State,
         secrets: &LedgerSecrets,
@@ -151,7 +150,8 @@ impl Replay {
     }
 }
 
-fn check_root(expected: &Digest, signature: &NodeSignature) -> Result<(), LedgerError> {
+/// Checks what a signature is over.
+pub(crate) fn check_root(expected: &Digest, signature: &NodeSignature) -> Result<(), LedgerError> {
     let got = signature.root()?;
     if *expected == got {
         return Ok(());

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Committed, Hold, SubmitError, Transaction,
-    history::Range,
+    history::{Known, Range},
     hold::{Holder, MAX_HOLD},
     past::{Page, Past, Unavailable},
     room::Room,
@@ -174,6 +174,12 @@ impl Replica {
             other => return Err(Unavailable::NotCommitted(other)),
         }
         self.inner.past.receipt(id)
+    }
+
+    /// How many of the committed transactions can be asked about. After a start from a snapshot the others follow.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        self.inner.shared.history().known()
     }
 
     /// The seqno of the first of the committed writes to a key of a watched map (proposals) in a range, in the order of

@@ -1,6 +1,6 @@
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use arc_swap::ArcSwap;
@@ -10,7 +10,7 @@ use ledger::secrets::LedgerSecrets;
 
 use tokio::sync::watch;
 
-use crate::{Committed, history::{self, History}, sealer::lock, sequencer::Answer, stats::Stats};
+use crate::{Committed, history::{self, History}, index::Index, sealer::lock, sequencer::Answer, stats::Stats};
 
 /// A batch between sealing and applying: what becomes of the node when it is committed.
 pub(crate) struct InFlight {
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     noted: Mutex<Vec<(u64, String, bytes::Bytes)>>,
     published: watch::Sender<u64>,
     pub(crate) stats: Stats,
+    /// Set right behind [`Shared::new`].
+    pub(crate) index: OnceLock<Index>,
     secrets: ArcSwap<LedgerSecrets>,
 }
 
@@ -43,6 +45,7 @@ impl Shared {
             in_flight: Mutex::default(),
             noted: Mutex::default(),
             stats: Stats::default(),
+            index: OnceLock::new(),
             secrets: ArcSwap::from_pointee(secrets),
         }
     }
@@ -91,6 +94,12 @@ impl Shared {
     /// The last committed seqno, as it grows.
     pub(crate) fn publications(&self) -> watch::Receiver<u64> {
         self.published.subscribe()
+    }
+
+    /// The last batch has ended its chunk, which is in the ledger now.
+    pub(crate) fn completed_chunk(&self) {
+        self.history_mut().starts_chunk();
+        self.index.get().into_iter().for_each(|index| index.wake(self));
     }
 
     /// Nothing more will be committed: whoever waits is told so.

@@ -77,8 +77,7 @@ impl LedgerStore {
 
     /// Reads a whole chunk.
     pub(crate) fn read_chunk(&self, name: ChunkName) -> Result<ChunkReader<Cursor<Vec<u8>>>, ReplicationError> {
-        let bytes = self.reader.disk.read(&self.reader.directory.join(name.to_string()))?;
-        ChunkReader::open(name, Cursor::new(bytes)).map_err(|why| ReplicationError::ledger(name, name.start, why))
+        self.reader.read_chunk(name)
     }
 
     /// For reading single entries, also while this writes.
@@ -205,6 +204,12 @@ impl EntryReader {
     /// The entry at `offset` of the chunk that starts with seqno `start`.
     pub(crate) fn read(&self, start: u64, offset: u64) -> Result<Vec<u8>, LedgerError> {
         self.open(start)?.read(offset)
+    }
+
+    /// A whole chunk.
+    pub(crate) fn read_chunk(&self, name: ChunkName) -> Result<ChunkReader<Cursor<Vec<u8>>>, ReplicationError> {
+        let bytes = self.disk.read(&self.directory.join(name.to_string()))?;
+        ChunkReader::open(name, Cursor::new(bytes)).map_err(|why| ReplicationError::ledger(name, name.start, why))
     }
 
     /// Opens a chunk under the name that it has now: until the file is open, it gets no other.

@@ -28,6 +28,7 @@ impl Collector for Scrape {
         self.service(&mut page)?;
         self.commits(&mut page)?;
         self.ledger(&mut page)?;
+        self.index(&mut page)?;
         self.certificates(&mut page)?;
         self.jwt_refresh(&mut page)?;
         self.sessions(&mut page)
@@ -83,6 +84,15 @@ impl Scrape {
         let sizes: Vec<u64> = files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).collect();
         page.gauge("cgs_ledger_bytes", "Size of all chunk files", sizes.iter().sum::<u64>())?;
         page.gauge("cgs_ledger_chunks", "Number of chunk files", sizes.len())
+    }
+
+    fn index(&self, page: &mut Page<'_>) -> fmt::Result {
+        let known = self.service.replica().known();
+        let (indexed, missing): (Labels<'_>, Labels<'_>) = (&[("state", "indexed")], &[("state", "missing")]);
+        let help = "Transactions that can be asked about, and those before the last snapshot that cannot yet";
+        page.gauges("cgs_index_transactions", help, &[(indexed, known.transactions), (missing, known.missing)])?;
+        let help = "1 if chunk files before the last snapshot are not what they were; the log names the file";
+        page.gauge("cgs_index_unreadable", help, u64::from(known.unreadable))
     }
 
     fn certificates(&self, page: &mut Page<'_>) -> fmt::Result {

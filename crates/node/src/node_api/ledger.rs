@@ -131,4 +131,17 @@ mod tests {
         let error = unavailable(TxId::new(1, 9), &Unavailable::NotCommitted(Status::Invalid));
         assert_eq!((error.code, error.headers.len()), ("TransactionInvalid", 0));
     }
+
+    #[test]
+    fn d22_what_is_not_indexed_yet_is_to_be_asked_again() {
+        let output = not_yet(Progress { done: 3, total: 9 });
+        assert_eq!((output.status, &output.headers[..]), (202, &[("retry-after", "1".to_owned())][..]));
+        let Body::Json(text) = output.body else { panic!("not JSON") };
+        assert_eq!(text, r#"{"indexing":{"done":3,"total":9}}"#);
+        assert!(matches!(Refusal::from(Unavailable::Indexing(Progress { done: 3, total: 9 })), Refusal::Indexing(_)));
+        let Refusal::Request(error) = Refusal::from(Unavailable::Unreadable("ledger_1-9.committed: seqno 7".into())) else {
+            panic!("not an error")
+        };
+        assert_eq!((error.status, error.message.contains("ledger_1-9.committed: seqno 7")), (500, true));
+    }
 }

@@ -9,12 +9,22 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// How many of the committed transactions can be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// Those that have been read.
+    pub transactions: u64,
+    /// Those before the snapshot that the node has started from that are still to be read.
+    pub missing: u64,
+    /// Whether reading them has failed.
+    pub unreadable: bool,
+}
+
 /// Why nothing is known of the transactions before a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Missing {
     /// They are still being read.
     Indexing(Progress),
     /// They cannot be read, or do not lead to the root at the snapshot; the text says which file is wrong.
-    #[allow(dead_code, reason = "the index says so")]
     Unreadable(Arc<str>),
 }

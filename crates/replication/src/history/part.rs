@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use crypto::Digest;
 use kv::WriteSet;
-use ledger::tables;
+use ledger::{merkle::Tree, tables};
 
 /// Maps whose every write can be found again by key. They must be public, so that a chunk file can be indexed without
 /// ledger secrets.
@@ -21,13 +21,13 @@ pub(crate) type Writes = BTreeMap<Box<str>, BTreeMap<Box<[u8]>, Vec<u32>>>;
 /// What is known of the transactions of one chunk file: 36 bytes for each, and 4 for each write that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    start: u64,
-    leaves: Vec<Digest>,
+    pub(super) start: u64,
+    pub(super) leaves: Vec<Digest>,
     /// Where each entry starts in the file.
-    offsets: Vec<u32>,
+    pub(super) offsets: Vec<u32>,
     /// Which of them are signature transactions.
-    signatures: Vec<u32>,
-    writes: Writes,
+    pub(super) signatures: Vec<u32>,
+    pub(super) writes: Writes,
 }
 
 impl Part {
@@ -46,8 +46,10 @@ impl Part {
         self.start + self.leaves.len() as u64 - 1
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.leaves.is_empty()
+    /// Puts the leaves behind those of a tree, which forgets them but for the last one.
+    pub(crate) fn append_to(&self, tree: &mut Tree) {
+        self.leaves.iter().for_each(|leaf| tree.append(*leaf));
+        tree.forget(tree.size() - 1);
     }
 
     /// The next entry.

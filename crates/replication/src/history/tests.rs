@@ -21,12 +21,16 @@ fn behind() -> History {
     history
 }
 
+fn location(history: &History, seqno: u64) -> Option<(u64, u64)> {
+    history.place(seqno).unwrap().map(|place| (place.chunk, place.offset))
+}
+
 #[test]
 fn finds_entries_views_and_signatures() {
     let history = history();
-    assert_eq!(history.location(2), Some((1, 100)));
-    assert_eq!(history.location(4), Some((4, 8)));
-    assert_eq!((history.location(0), history.location(5)), (None, None));
+    assert_eq!(location(&history, 2), Some((1, 100)));
+    assert_eq!(location(&history, 4), Some((4, 8)));
+    assert_eq!((location(&history, 0), location(&history, 5)), (None, None));
     assert_eq!(history.place(4).unwrap().unwrap().leaf, [2; 32]);
     assert_eq!([1, 2, 3, 4].map(|seqno| history.view_of(seqno)), [Some(2), Some(2), Some(4), Some(4)]);
     assert_eq!((history.view_of(0), history.view_of(5)), (None, None));
@@ -45,12 +49,40 @@ fn skipped_views_repeat_the_next_start() {
 fn behind_a_snapshot_the_past_is_missing_and_the_rest_is_there() {
     let (whole, history) = (history(), behind());
     assert_eq!((history.tree().root(), history.last_seqno()), (whole.tree().root(), 4));
-    assert_eq!([0, 1, 2, 3, 4, 5].map(|seqno| history.view_of(seqno)), [0, 1, 2, 3, 4, 5].map(|seqno| whole.view_of(seqno)));
-    assert_eq!((history.location(4), history.last_signature()), (Some((4, 8)), 3));
+    assert_eq!(
+        [0, 1, 2, 3, 4, 5].map(|seqno| history.view_of(seqno)),
+        [0, 1, 2, 3, 4, 5].map(|seqno| whole.view_of(seqno))
+    );
+    assert_eq!((location(&history, 4), history.last_signature()), (Some((4, 8)), 3));
     let missing = Missing::Indexing(Progress { done: 0, total: 3 });
     assert_eq!((history.place(3), history.signature_for(2)), (Err(missing.clone()), Err(missing.clone())));
     assert_eq!(history.writes_to("m", b"k", &all(1, 4)), Err(missing));
     assert_eq!(history.writes_to("m", b"k", &all(4, 4)), Ok(vec![]));
+}
+
+#[test]
+fn the_past_is_put_before_what_is_known() {
+    let (whole, mut history) = (history(), behind());
+    assert_eq!(
+        history.gap(),
+        Some((3, {
+            let mut tree = Tree::new();
+            (0..3).for_each(|_| tree.append([1; 32]));
+            tree.root()
+        }))
+    );
+    history.progress(2);
+    assert_eq!(history.place(1), Err(Missing::Indexing(Progress { done: 2, total: 3 })));
+    assert_eq!(history.known(), Known { transactions: 3, missing: 1, unreadable: false });
+    history.give_up("ledger_1-3.committed");
+    assert_eq!(history.place(1), Err(Missing::Unreadable("ledger_1-3.committed".into())));
+    assert_eq!(history.known(), Known { transactions: 1, missing: 3, unreadable: true });
+    history.fill(whole.complete.clone());
+    assert_eq!(history.known(), Known { transactions: 4, missing: 0, unreadable: false });
+    for seqno in 0..6 {
+        assert_eq!(history.place(seqno), whole.place(seqno), "{seqno}");
+        assert_eq!(history.signature_for(seqno), whole.signature_for(seqno), "{seqno}");
+    }
 }
 
 fn all(from: u64, to: u64) -> Range {
@@ -75,7 +107,8 @@ fn written() -> History {
 #[test]
 fn writes_are_paged_from_either_end() {
     let history = written();
-    for (from, to, at_most) in [(1, 50, 3), (0, 99, 100), (9, 9, 1), (10, 11, 5), (4, 30, 4), (49, 50, 1), (30, 20, 9)] {
+    for (from, to, at_most) in [(1, 50, 3), (0, 99, 100), (9, 9, 1), (10, 11, 5), (4, 30, 4), (49, 50, 1), (30, 20, 9)]
+    {
         let all: Vec<u64> = (from..=to).filter(|seqno| (1..=50).contains(seqno) && seqno % 3 == 0).collect();
         let range = |order| Range { from, to, at_most, order };
         let expected: Vec<u64> = all.iter().copied().take(at_most + 1).collect();
