@@ -36,7 +36,8 @@ fn read(query: &str, seqnos: &[u64]) -> Result<Value, ApiError> {
 }
 
 fn read_by(most: usize, query: &str, seqnos: &[u64]) -> Result<Value, ApiError> {
-    let input = input("proposalId", "p1", query, b"");
+    let mut input = input("proposalId", "p1", query, b"");
+    input.committed.seqno = seqnos.last().copied().unwrap_or(0).max(60);
     let writes = Writes(writes(seqnos), most);
     proposal_history(&mut world(), &member("accepted"), &input, &writes).map(|output| body(&output))
 }

@@ -21,7 +21,7 @@ const NOT_ACCEPTED: (&str, &str) = ("ContractNotAccepted", "Contract does not ex
 /// As [`crate::authorise`]; without credentials 401 (D12) or 400 `AttestationMissing`; 400 `InvalidOption`.
 pub fn get_contract_option(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Output, ApiError> {
     authorise_or_prove(tx, caller, input)?;
-    let (contract, option) = (input.param("contractId"), input.param("option"));
+    let (contract, option) = (input.param("contractId"), option(input));
     if !["execution", "logging", "telemetry"].contains(&option) {
         let message =
             format!("The option value {option} is invalid. Valid values are 'execution', 'logging' and 'telemetry'.");
@@ -51,7 +51,7 @@ pub fn disable_contract(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<O
 
 fn switch(tx: &mut Tx, caller: &Caller, input: &Input, on: bool) -> Result<Output, ApiError> {
     require_active_member(tx, caller)?;
-    let (contract, option) = (input.param("contractId"), input.param("option"));
+    let (contract, option) = (input.param("contractId"), option(input));
     if option != "execution" {
         let message =
             format!("The option value {option} is invalid. Use proposals for options other than 'execution'.");
@@ -64,6 +64,14 @@ fn switch(tx: &mut Tx, caller: &Caller, input: &Input, on: bool) -> Result<Outpu
     switches.set(Party::of(caller), on);
     switches.write(tx, &EXECUTION, contract);
     Ok(Output::empty())
+}
+
+/// The option of the path; an old spelling (D29) without one means the execution.
+fn option(input: &Input) -> &str {
+    match input.param("option") {
+        "" => "execution",
+        option => option,
+    }
 }
 
 /// Of those who have switched it off, the ones count that have a say in the consortium (D14).
@@ -149,6 +157,13 @@ mod tests {
         assert!(status(&mut tx, "execution").contains("m[plain]"));
         tx.remove("public:ccf.gov.members.info", "plain");
         assert_eq!(status(&mut tx, "execution"), r#"{"status":"enabled"}"#);
+    }
+
+    #[test]
+    fn d29_the_old_path_without_an_option_is_about_the_execution() {
+        let mut tx = with_members(&[]);
+        disable_contract(&mut tx, &member("active"), &input("contractId", "c", "", b"")).unwrap();
+        assert!(status(&mut tx, "execution").contains("m[active]"));
     }
 
     #[test]

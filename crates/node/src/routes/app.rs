@@ -17,6 +17,7 @@ const ANYBODY_KNOWN: &[Policy] = &[MemberCert, UserCert, Jwt];
 const ANYBODY: &[Policy] = &[MemberCert, UserCert, Jwt, NoAuth];
 const MEMBERS: &[Policy] = &[MemberCert];
 const TOKENS: &[Policy] = &[Jwt];
+const OLD: &str = "An old spelling of another path.";
 
 /// Read by anybody who is known, with `GET`.
 const fn get(path: &'static str, decide: Decide) -> Route {
@@ -66,11 +67,9 @@ pub(super) static ROUTES: &[Route] = &[
         .says("Makes or changes the draft of a document of members."),
     look("/contracts/{contractId}/memberdocuments/{documentId}", member_documents::get_document)
         .says("A document of members: accepted, proposed or draft."),
-    get("/memberdocuments", member_documents::list_documents).says("The same under its old path."),
-    write(Verb::Put, "/memberdocuments/{documentId}", member_documents::put_document)
-        .by(MEMBERS)
-        .says("The same under its old path."),
-    get("/memberdocuments/{documentId}", member_documents::get_document).says("The same under its old path."),
+    get("/memberdocuments", member_documents::list_documents).says(OLD),
+    write(Verb::Put, "/memberdocuments/{documentId}", member_documents::put_document).by(MEMBERS).says(OLD),
+    get("/memberdocuments/{documentId}", member_documents::get_document).says(OLD),
     get("/contracts/{contractId}/userdocuments", user_documents::list_documents)
         .says("The documents of users, of all contracts; `labelSelector` chooses among them."),
     write(Verb::Put, "/contracts/{contractId}/userdocuments/{documentId}", user_documents::put_document)
@@ -95,9 +94,9 @@ pub(super) static ROUTES: &[Route] = &[
         options::disable_document,
     )
     .says("Takes back the consent to the use of a document."),
-    get("/userdocuments", user_documents::list_documents).says("The same under its old path."),
-    write(Verb::Put, "/userdocuments/{documentId}", user_documents::put_document).says("The same under its old path."),
-    get("/userdocuments/{documentId}", user_documents::get_document).says("The same under its old path."),
+    get("/userdocuments", user_documents::list_documents).says(OLD),
+    write(Verb::Put, "/userdocuments/{documentId}", user_documents::put_document).says(OLD),
+    get("/userdocuments/{documentId}", user_documents::get_document).says(OLD),
     get("/users/identities", identities::list_identities).says("The users who sign in with tokens."),
     look("/users/identities/self/status", identities::get_own_status).by(TOKENS).says("Whether the caller is a user."),
     look("/users/identities/{identityId}", identities::get_identity).says("A user who signs in with tokens."),
@@ -116,6 +115,20 @@ pub(super) static ROUTES: &[Route] = &[
         .says("Takes a proposal back."),
     write(Verb::Post, "/users/proposals/{proposalId}/ballots/submit", user_proposals::submit_ballot)
         .says("Accepts or rejects a proposal."),
+    // What earlier versions of the reference, and its published description of the interface, call the same (D29).
+    look("/contracts/{contractId}/checkstatus/{option}", options::get_contract_option).by(ANYBODY).says(OLD),
+    look("/contracts/{contractId}/consentcheck/{option}", options::get_contract_option).by(ANYBODY).says(OLD),
+    write(Verb::Post, "/contracts/{contractId}/enable", options::enable_contract).by(MEMBERS).says(OLD),
+    write(Verb::Post, "/contracts/{contractId}/disable", options::disable_contract).by(MEMBERS).says(OLD),
+    look("/runtimeoptions/checkstatus/{option}", options::get_service_option).says(OLD),
+    look("/contracts/{contractId}/userdocuments/{documentId}/consentcheck/{option}", options::get_document_option)
+        .by(ANYBODY)
+        .says(OLD),
+    look("/userdocuments/{documentId}/checkstatus/{option}", options::get_document_option).by(ANYBODY).says(OLD),
+    write(Verb::Post, "/userdocuments/{documentId}/runtimeoptions/{option}/enable", options::enable_document).says(OLD),
+    write(Verb::Post, "/userdocuments/{documentId}/runtimeoptions/{option}/disable", options::disable_document)
+        .says(OLD),
+    look("/contracts/{contractId}/users/isactive", identities::get_own_status).by(TOKENS).says(OLD),
     Route::new(APP, Verb::Get, "/proposals/{proposalId}/historical", Handler::ProposalHistory)
         .by(ANYBODY_KNOWN)
         .says("The states of a proposal over time."),

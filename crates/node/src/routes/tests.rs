@@ -64,6 +64,35 @@ fn literal_text_goes_first() {
 }
 
 #[test]
+fn d29_old_spellings_are_served() {
+    for (old, new) in [
+        ("/contracts/c/checkstatus/logging", "/contracts/c/runtimeoptions/logging/status"),
+        ("/contracts/c/consentcheck/execution", "/contracts/c/runtimeoptions/execution/status"),
+        ("/contracts/c/enable", "/contracts/c/runtimeoptions/execution/enable"),
+        ("/contracts/c/disable", "/contracts/c/runtimeoptions/execution/disable"),
+        ("/runtimeoptions/checkstatus/o", "/runtimeoptions/o/status"),
+        ("/contracts/c/userdocuments/d/consentcheck/o", "/contracts/c/userdocuments/d/runtimeoptions/o/status"),
+        ("/userdocuments/d/checkstatus/o", "/contracts/c/userdocuments/d/runtimeoptions/o/status"),
+        ("/userdocuments/d/runtimeoptions/o/enable", "/contracts/c/userdocuments/d/runtimeoptions/o/enable"),
+        ("/userdocuments/d/runtimeoptions/o/disable", "/contracts/c/userdocuments/d/runtimeoptions/o/disable"),
+        ("/contracts/c/users/isactive", "/users/identities/self/status"),
+    ] {
+        let table = table();
+        let what = |path: &str| match table.find(Actor::App, Some(Verb::Post), path) {
+            Found::Route(route, _) => match route.handler {
+                Handler::Read(decide) | Handler::Write(decide) => (route.policies, decide as usize),
+                _ => panic!("{path} is not decided"),
+            },
+            _ => panic!("{path} is not served"),
+        };
+        assert_eq!(what(old), what(new), "{old}");
+    }
+    for path in ["/memberdocuments", "/memberdocuments/d", "/userdocuments", "/userdocuments/d"] {
+        assert!(find(Verb::Get, path).is_some(), "{path}");
+    }
+}
+
+#[test]
 fn other_methods_are_told_which_ones_there_are() {
     let table = table();
     let allow = |path: &str| match table.find(Actor::of(path).0, None, Actor::of(path).1) {
