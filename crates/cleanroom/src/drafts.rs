@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use api::{ApiError, Caller, Output, is_truthy, to_js_text};
+use bytes::Bytes;
 use kv::Tx;
 use serde_json::{Map, Value, json};
 
@@ -57,8 +58,11 @@ impl Kind {
             let Some(read) = read.filter(|version| is_truthy(version)) else { return Err(self.already_exists()) };
             check_version(read, &current)?;
         }
-        tx.put(self.drafts, id.to_owned(), to_js_text(draft));
-        tx.put(self.authors, id.to_owned(), Party::of(caller).author().to_string());
+        // There may be very many of them, so neither the id nor the author takes more memory than it has to.
+        let id = Bytes::copy_from_slice(id.as_bytes());
+        let author = Party::of(caller).author().to_string().into_bytes().into_boxed_slice();
+        tx.put(self.drafts, id.clone(), to_js_text(draft));
+        tx.put(self.authors, id, author);
         Ok(Output::empty())
     }
 

@@ -3,6 +3,9 @@ use imbl::OrdMap;
 
 use crate::{TxId, WriteSet};
 
+/// Longest value that is looked for beside the key, in bytes.
+const SHARED: usize = 256;
+
 /// A value and the transaction that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned {
@@ -108,7 +111,7 @@ impl State {
             for (key, value) in writes {
                 match value {
                     Some(value) => {
-                        let versioned = Versioned { value: value.clone(), written: tx_id };
+                        let versioned = Versioned { value: shared(&map.entries, key, value), written: tx_id };
                         map.entries.insert(key.clone(), versioned);
                     }
                     None => {
@@ -118,5 +121,14 @@ impl State {
             }
         }
         self.tx_id = tx_id;
+    }
+}
+
+/// The value, as it is kept: in the memory of the one beside it if that is the same, as where a map says who wrote what.
+fn shared(entries: &OrdMap<Bytes, Versioned>, key: &Bytes, value: &Bytes) -> Bytes {
+    let beside = if value.len() > SHARED { None } else { entries.get_prev(key) };
+    match beside {
+        Some((_, beside)) if beside.value == *value => beside.value.clone(),
+        _ => value.clone(),
     }
 }

@@ -177,3 +177,18 @@ fn every_value_knows_its_transaction() {
     assert_eq!(tx.written("m", b"k"), Some(TxId::new(2, 7)));
     assert_eq!(tx.written("m", b"other"), None);
 }
+
+#[test]
+fn equal_small_values_beside_each_other_share_their_memory() {
+    let mut state = State::default();
+    for (seqno, key, value) in [(1, "a", "author"), (2, "c", "author"), (3, "b", "author"), (4, "d", "another")] {
+        let mut writes = WriteSet::default();
+        writes.put("m", key, value.as_bytes().to_vec());
+        state.apply(TxId::new(2, seqno), &writes);
+    }
+    let at = |key: &[u8]| state.get("m", key).unwrap();
+    assert_eq!(at(b"a").value.as_ptr(), at(b"c").value.as_ptr());
+    assert_eq!(at(b"a").value.as_ptr(), at(b"b").value.as_ptr());
+    assert_eq!((&at(b"b").value[..], at(b"b").written.seqno), (&b"author"[..], 3));
+    assert_eq!((&at(b"d").value[..], at(b"d").written.seqno), (&b"another"[..], 4));
+}
