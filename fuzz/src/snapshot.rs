@@ -1,11 +1,19 @@
 //! Snapshot files.
 
-use ledger::snapshot::{Snapshot, SnapshotName};
+use crypto::{AesKey, Certificate};
+use ledger::{
+    secrets::LedgerSecrets,
+    snapshot::{Restored, Snapshot, SnapshotName, restore},
+};
 
-/// The bytes as a snapshot with its receipt, and as one without.
+/// A snapshot of our own, of the service below, under a ledger secret of sevens.
+const OWN: &[u8] = include_bytes!("../corpus/snapshot/own");
+const OWN_NAME: SnapshotName = SnapshotName { seqno: 6, evidence: 7, committed: true };
+
+/// The bytes as a snapshot with its receipt, as one without, and as one to start from.
 ///
 /// # Panics
-/// If a receipt is taken that claims another body.
+/// If a receipt is taken that claims another body, or anything is restored that the service did not write.
 pub fn run(data: &[u8]) {
     let name = |committed| SnapshotName { seqno: 61, evidence: 62, committed };
     if Snapshot::read(name(true), data).is_ok() {
@@ -17,6 +25,15 @@ pub fn run(data: &[u8]) {
     if Snapshot::read(name(false), data).is_ok() {
         assert_eq!(length(data), data.len(), "nothing follows");
     }
+    if let Ok(restored) = restore_own(data) {
+        assert!(data == OWN && restored.state.tx_id().seqno == OWN_NAME.seqno, "a forged snapshot");
+    }
+}
+
+fn restore_own(data: &[u8]) -> Result<Restored, ledger::LedgerError> {
+    let key = AesKey::from_bytes([7; 32])?;
+    let service = Certificate::from_pem(include_str!("snapshot/service.pem"))?;
+    restore(OWN_NAME, data, &LedgerSecrets::from_keys([(1, key)])?, &[], &service)
 }
 
 /// Bytes of the entry, from its header.
@@ -39,5 +56,7 @@ mod tests {
         assert!(read(true, include_bytes!("../corpus/snapshot/committed")).is_ok());
         assert!(read(false, include_bytes!("../corpus/snapshot/body")).is_ok());
         assert!(read(true, include_bytes!("../corpus/snapshot/body")).is_err());
+        assert_eq!(restore_own(OWN).unwrap().evidence, "5.7".parse().unwrap());
+        assert!(restore_own(include_bytes!("../corpus/snapshot/committed")).is_err());
     }
 }
