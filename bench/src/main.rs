@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
         figures.restart = Some(restart::measure(&directory, &keys, options.transactions).await?);
     }
     if options.wants("pages") {
-        figures.pages = pages::measure()?;
+        figures.pages = pages::measure(options.transactions)?;
     }
     if options.wants("proofs") {
         figures.proofs = proofs::measure(&directory, &keys).await?;

@@ -33,6 +33,8 @@ use crate::{
 const MAX_REQUESTS: usize = 64;
 /// Requests of one member that are decided or wait for that; more are turned away.
 const MAX_PENDING_OF_ONE: usize = 80;
+/// Members whose requests are kept apart. Of more than that, those without any are forgotten.
+const MAX_MEMBERS: usize = 4096;
 /// Attempts without a hold. The next one keeps everybody else waiting, and so cannot conflict.
 const FREE_ATTEMPTS: usize = 2;
 /// Attempts in all: a hold can run out.
@@ -190,6 +192,9 @@ impl Governance {
 
     fn turns(&self, member: &str) -> Arc<Turns> {
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        if members.len() >= MAX_MEMBERS {
+            members.retain(|_, turns| Arc::strong_count(turns) > 1);
+        }
         members.entry(member.to_owned()).or_default().clone()
     }
 
