@@ -70,7 +70,8 @@ impl ForgetfulDisk {
     }
 
     /// Lets the sync after the next `syncs` fail with an input/output error. As on Linux, what it should have made
-    /// durable is lost even if a later sync succeeds.
+    /// durable is lost even if a later sync succeeds; and if it was that of a directory, nothing can be changed any more
+    /// until the machine starts again ([`ForgetfulDisk::crash`]), as with a journal that was aborted.
     pub fn fail_sync_after(&self, syncs: u64) {
         self.state().faults.fail_sync_after(syncs);
     }
@@ -85,15 +86,22 @@ impl ForgetfulDisk {
         self.state().faults.fail_read_after(reads);
     }
 
+    /// Whether nothing can be changed any more, since the sync of a directory has failed.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.state().faults.is_read_only()
+    }
+
     /// There is space again after [`DiskFault::NoSpace`].
     pub fn free_space(&self) {
         self.state().faults.free_space();
     }
 
-    /// Errors so far that were ordered, since the disk was made, crashed, copied or restarted.
+    /// Errors so far that were ordered, since the disk was made, crashed, copied or restarted: as in
+    /// [`ForgetfulDisk::trace`].
     #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.state().faults.failures()
+    pub fn failures(&self) -> Vec<(&'static str, PathBuf)> {
+        self.state().faults.failures().to_vec()
     }
 
     /// The changes that [`ForgetfulDisk::operations`] counts: what was done (the `what` of a sync), and to what.

@@ -129,9 +129,27 @@ async fn commit(
     let view = lead(&raft, is_new).await? + 1;
     // Nobody waits any more if the node is stopping already.
     let _ = ready.send(view);
-    let result = Sequencer::new(view, head, sealer, shared, raft.clone()).run(incoming).await;
+    let sequencer = Sequencer::new(view, head, sealer, shared, raft.clone());
+    let result = unless_fatal(&raft, sequencer.run(incoming)).await;
     raft.shutdown().await.map_err(|why| why.to_string())?;
     result
+}
+
+/// Works as long as raft does. It also writes by itself, when the log is cut, and stops if that fails.
+async fn unless_fatal(
+    raft: &Raft<TypeConfig>,
+    work: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    let mut metrics = raft.metrics();
+    let fatal = async {
+        let found = metrics.wait_for(|metrics| metrics.running_state.is_err()).await;
+        found.map_or_else(|why| why.to_string(), |metrics| format!("{:?}", metrics.running_state))
+    };
+    tokio::select! {
+        biased;
+        why = fatal => Err(reason(raft, why)),
+        done = work => done,
+    }
 }
 
 /// Gives up the leadership that an earlier process had, so that openraft does not take it up again in the old term.

@@ -74,6 +74,8 @@ pub fn open(options: Options, secrets: &LedgerSecrets, candidates: &[AesKey]) ->
     }
     for directory in [ledger_directory, state_directory] {
         ensure_directory(&**disk, directory)?;
+        // A process that was killed right behind a rename has left a name that is not durable. From here on it counts.
+        disk.sync_dir(directory, "names in a reopened directory")?;
     }
     let log_options = LogOptions { segment_bytes: *segment_bytes, ..LogOptions::new(*mac_key) };
     let (log, opened) = SegmentLog::open(disk.clone(), log_directory, log_options)?;

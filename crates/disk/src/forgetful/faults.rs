@@ -55,7 +55,8 @@ pub(super) struct Faults {
     reads_left: Option<u64>,
     error: Option<(u64, DiskFault)>,
     full: bool,
-    failures: u64,
+    read_only: bool,
+    failures: Vec<(&'static str, PathBuf)>,
     dead: bool,
     ignored: BTreeSet<&'static str>,
     late: BTreeMap<&'static str, u64>,
@@ -100,19 +101,35 @@ impl Faults {
         self.operations
     }
 
-    pub(super) fn failures(&self) -> u64 {
-        self.failures
+    pub(super) fn failures(&self) -> &[(&'static str, PathBuf)] {
+        &self.failures
     }
 
     pub(super) fn trace(&self) -> &[(&'static str, PathBuf)] {
         &self.trace
     }
 
-    /// A machine that started again: ordered failures are over, syncs that are not done stay so, and so does a lack of
-    /// space.
+    /// A process that started again: ordered failures are over, syncs that are not done stay so, and so do a lack of
+    /// space and a file system that takes no changes.
     pub(super) fn repair(&mut self) {
         let (ignored, late) = (std::mem::take(&mut self.ignored), std::mem::take(&mut self.late));
-        *self = Self { ignored, late, seen: std::mem::take(&mut self.seen), full: self.full, ..Self::default() };
+        let (seen, full, read_only) = (std::mem::take(&mut self.seen), self.full, self.read_only);
+        *self = Self { ignored, late, seen, full, read_only, ..Self::default() };
+    }
+
+    /// A directory could not be synced: a file system with a journal takes no more changes then, until the machine is
+    /// started again.
+    pub(super) fn set_read_only(&mut self) {
+        self.read_only = true;
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The machine was started again.
+    pub(super) fn remount(&mut self) {
+        self.read_only = false;
     }
 
     pub(super) fn die(&mut self) {
@@ -158,7 +175,7 @@ impl Faults {
         self.seen.insert(what);
         if ordered.is_some() || self.syncs_left == Some(0) {
             self.syncs_left = None;
-            self.failures += 1;
+            self.failures.push((what, path.to_owned()));
             return Ok(SyncOutcome::Fail);
         }
         self.syncs_left = self.syncs_left.map(|left| left.saturating_sub(1));
@@ -170,7 +187,7 @@ impl Faults {
     }
 
     pub(super) fn failed(&mut self, action: &'static str, path: &Path) -> DiskError {
-        self.failures += 1;
+        self.failures.push((action, path.to_owned()));
         DiskError::io(action, path, io::Error::other("input/output error (ordered by the test)"))
     }
 
@@ -187,9 +204,13 @@ impl Faults {
         if let Some((left, _)) = &mut self.error {
             *left -= 1;
         }
+        if self.read_only {
+            self.failures.push((change.action, path.to_owned()));
+            return Err(DiskError::io(change.action, path, ErrorKind::ReadOnlyFilesystem.into()));
+        }
         self.full |= due == Some(DiskFault::NoSpace);
         if self.full && change.grows {
-            self.failures += 1;
+            self.failures.push((change.action, path.to_owned()));
             return Err(DiskError::io(change.action, path, ErrorKind::StorageFull.into()));
         }
         Ok(due.filter(|due| *due != DiskFault::NoSpace))

@@ -47,6 +47,7 @@ impl State {
     pub(super) fn after_power_loss(mut self, random: &mut Random) -> Self {
         self.catch_up();
         self.repair();
+        self.faults.remount();
         self.files = self.files.into_iter().map(|(id, file)| (id, file.after_power_loss(random))).collect();
         self.dirs = self.dirs.into_iter().map(|(id, dir)| (id, dir.after_power_loss(random))).collect();
         self
@@ -187,6 +188,7 @@ impl State {
             SyncOutcome::Late(due) => self.late.push((due, Node::Dir(id))),
             SyncOutcome::Fail => {
                 dir.lose_pending();
+                self.faults.set_read_only();
                 return Err(sync_failed(path, what));
             }
         }

@@ -207,22 +207,34 @@ fn an_ordered_error_comes_once_and_changes_nothing() {
     disk.fail_operation(1, DiskFault::InputOutput);
     file.write_at(0, b"b").unwrap();
     assert!(matches!(disk.create_new(Path::new("/new")), Err(DiskError::Io { action: "create", .. })));
-    assert_eq!((disk.failures(), disk.exists(Path::new("/new")).unwrap()), (1, false));
+    assert_eq!((disk.failures().len(), disk.exists(Path::new("/new")).unwrap()), (1, false));
     disk.fail_operation(0, DiskFault::InputOutput);
     assert!(matches!(disk.rename(path(), Path::new("/new")), Err(DiskError::Io { action: "rename", .. })));
     disk.rename(path(), Path::new("/new")).unwrap();
     disk.fail_operation(0, DiskFault::InputOutput);
     assert!(matches!(disk.sync_dir(Path::new("/"), "name"), Err(DiskError::SyncFailed { .. })));
-    disk.sync_dir(Path::new("/"), "name").unwrap();
-    assert!((0..20).all(|seed| disk.copy().crash(seed).exists(path()).unwrap()), "the rename is lost for good");
+    assert!((0..20).all(|seed| disk.copy().crash(seed).exists(path()).unwrap()), "the rename is lost");
+
+    let (disk, mut file) = durable_file();
     disk.fail_operation(0, DiskFault::ShortWrite);
     assert!(file.write_at(0, b"wxyz").is_err());
-    assert_eq!(&disk.read(Path::new("/new")).unwrap()[..5], b"wxaaa");
+    assert_eq!(&disk.read(path()).unwrap()[..5], b"wxaaa");
     disk.fail_read_after(1);
-    disk.read(Path::new("/new")).unwrap();
-    disk.read(Path::new("/new")).unwrap_err();
-    disk.read(Path::new("/new")).unwrap();
-    assert_eq!(disk.failures(), 5);
+    disk.read(path()).unwrap();
+    disk.read(path()).unwrap_err();
+    disk.read(path()).unwrap();
+    assert_eq!(disk.failures(), [("write to", path().to_owned()), ("read", path().to_owned())]);
+}
+
+#[test]
+fn a_directory_that_was_not_synced_takes_no_more_changes() {
+    let (disk, mut file) = durable_file();
+    disk.fail_sync_after(0);
+    disk.sync_dir(Path::new("/"), "name").unwrap_err();
+    assert!(disk.is_read_only() && file.write_at(0, b"x").is_err());
+    let disk = disk.restart();
+    assert!(disk.create_new(Path::new("/new")).is_err() && disk.read(path()).is_ok());
+    disk.crash(0).create_new(Path::new("/new")).unwrap();
 }
 
 #[test]

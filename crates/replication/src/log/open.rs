@@ -60,6 +60,8 @@ struct Replay<'a> {
     /// Where the last segment ends, and what was behind that.
     end: u64,
     cut: Option<Cut>,
+    /// The last frame behind the first of its segment, and where it begins.
+    last_frame: Option<(u64, Vec<u8>)>,
 }
 
 /// Where in which file reading is.
@@ -72,7 +74,7 @@ struct Position<'a> {
 impl<'a> Replay<'a> {
     fn new(disk: &'a dyn Disk, dir: &'a Path, keys: &'a Keys) -> Self {
         let (chain, memory) = (Chain::START, Memory::default());
-        Self { disk, dir, keys, chain, memory, segments: Vec::new(), end: 0, cut: None }
+        Self { disk, dir, keys, chain, memory, segments: Vec::new(), end: 0, cut: None, last_frame: None }
     }
 
     fn run(mut self, numbers: &[u64]) -> Result<Replayed, LogError> {
@@ -90,8 +92,8 @@ impl<'a> Replay<'a> {
             let file = self.segments.first().map(|segment| segment.path.clone()).unwrap_or_default();
             return Err(LogError::MissingEntries { file, first, last });
         }
-        let Self { chain, memory, segments, end, cut, .. } = self;
-        Ok(Replayed { number: last, chain, memory, segments, end, cut })
+        let Self { chain, memory, segments, end, cut, last_frame, .. } = self;
+        Ok(Replayed { number: last, chain, memory, segments, end, cut, last_frame })
     }
 
     fn segment(&mut self, mut here: Position<'_>, number: u64, is_last: bool) -> Result<(), LogError> {
@@ -104,6 +106,7 @@ impl<'a> Replay<'a> {
             None => return Err(self.damaged(&start, "it does not begin like a segment of the raft log")),
         }
         self.first_frame(&mut here, number)?;
+        self.last_frame = None;
         while self.next_frame(&mut here, is_last)? {}
         self.end = here.at as u64;
         Ok(())
@@ -156,6 +159,10 @@ impl<'a> Replay<'a> {
             }
             self.memory.apply(record);
         }
+        if is_last {
+            let bytes = here.rest().get(..frame.len).unwrap_or_default().to_vec();
+            self.last_frame = Some((here.at as u64, bytes));
+        }
         self.link(here, &frame)?;
         Ok(true)
     }
@@ -200,11 +207,14 @@ struct Replayed {
     segments: Vec<Closed>,
     end: u64,
     cut: Option<Cut>,
+    last_frame: Option<(u64, Vec<u8>)>,
 }
 
 impl Replayed {
     /// Opens the last segment for writing. What was read may be in the cache of the system only, if the process was
-    /// killed before its sync; whoever sees it from now on may rely on it, so it is synced first.
+    /// killed before its sync; whoever sees it from now on may rely on it, so it is synced first. If that sync was tried
+    /// and failed, the system takes what is in its cache for written, and another sync writes nothing; so the last frame,
+    /// which is the only one that this may have happened to, is written again before that.
     fn resume(
         mut self,
         disk: Arc<dyn Disk>,
@@ -217,6 +227,9 @@ impl Replayed {
         let mut file = disk.open(&path)?;
         if let Some(cut) = self.cut.as_ref().filter(|_| !planted::is(Planted::CutNotErased)) {
             erase(&mut *file, cut)?;
+        }
+        if let Some((offset, bytes)) = &self.last_frame {
+            file.write_at(*offset, bytes)?;
         }
         file.sync_data("reopened segment of the raft log")?;
         disk.sync_dir(&dir, "reopened directory of the raft log")?;

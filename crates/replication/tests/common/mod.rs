@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use crypto::{
-    AesKey, Curve, SigningKey,
+    AesKey, Certificate, Curve, SigningKey,
     issue::{self, Validity},
 };
 use disk::Disk;
@@ -16,7 +16,9 @@ use ledger::{
     tables,
 };
 use replication::{
-    Background, Opened, Options, Order, Range, Replica, ReplicationError, Signer, Transaction, Unavailable, open,
+    Background, Opened, Options, Order, Range, Replica, ReplicationError, Signer, SubmitError, Transaction,
+    Unavailable, open,
+    planted::{self, Fault},
 };
 
 /// What outlives a process: keys, and the ledger secrets (which a node seals and syncs before it uses them).
@@ -24,9 +26,12 @@ pub(crate) struct Keys {
     service_key: Vec<u8>,
     node_key: Vec<u8>,
     node_certificate: String,
+    service_certificate: Certificate,
     pub(crate) secrets: LedgerSecrets,
     /// The secret in waiting: the next rekey introduces it.
     pub(crate) waiting: Option<AesKey>,
+    /// Size of a segment of the raft log.
+    pub(crate) segment_bytes: u64,
 }
 
 impl Keys {
@@ -40,8 +45,10 @@ impl Keys {
             service_key: service.to_pkcs8_der().unwrap().to_vec(),
             node_key: node.to_pkcs8_der().unwrap().to_vec(),
             node_certificate: endorsed.unwrap().to_pem(),
+            service_certificate: certificate,
             secrets: LedgerSecrets::new(),
             waiting: None,
+            segment_bytes: 8 * 1024,
         }
     }
 
@@ -51,8 +58,10 @@ impl Keys {
             service_key: self.service_key.clone(),
             node_key: self.node_key.clone(),
             node_certificate: self.node_certificate.clone(),
+            service_certificate: self.service_certificate.clone(),
             secrets: self.secrets.clone(),
             waiting: self.waiting.clone(),
+            segment_bytes: self.segment_bytes,
         }
     }
 
@@ -65,6 +74,10 @@ impl Keys {
             subject: "ledger.signature".into(),
             now: || 1_700_000_000,
         }
+    }
+
+    pub(crate) fn service_certificate(&self) -> &Certificate {
+        &self.service_certificate
     }
 
     fn node_id(&self) -> String {
@@ -84,7 +97,7 @@ impl Keys {
             state_directory: PathBuf::from(directory).join("ledger.state"),
             mac_key: [9; 32],
             chunk_size,
-            segment_bytes: 8 * 1024,
+            segment_bytes: self.segment_bytes,
             background: Background::Inline,
         };
         open(options, &self.secrets, self.waiting.as_slice())
@@ -100,21 +113,34 @@ impl Keys {
         let opened = self.open(disk, directory, chunk_size)?;
         let next = opened.last().seqno + 1;
         self.secrets = opened.secrets();
-        self.secrets.push(next, AesKey::generate().unwrap()).unwrap();
-        self.waiting = Some(AesKey::generate().unwrap());
         let is_new = next == 1;
+        let is_fresh = is_new || !planted::is(Fault::SecretReused);
+        if is_fresh {
+            self.secrets.push(next, AesKey::generate().unwrap()).unwrap();
+        }
+        self.waiting = Some(AesKey::generate().unwrap());
         let replica = opened.start(self.secrets.clone(), self.signer()).await?;
         let mut tx = Tx::new(replica.committed().state.clone());
         if is_new {
-            tx.put(tables::NODES_ENDORSED_CERTIFICATES, self.node_id(), self.node_certificate.clone());
-        } else {
+            self.found(&mut tx);
+        } else if is_fresh {
             tx.put("public:test.resumes", next.to_le_bytes().to_vec(), "resumed");
             let fresh = self.secrets.latest().unwrap();
             put_record(&mut tx, self.secrets.for_seqno(next - 1).unwrap(), fresh.key(), Some(next));
         }
-        let submitted = replica.submit(Transaction::new(tx, [0; 32])).await;
-        submitted.map_err(|why| ReplicationError::Raft(why.to_string()))?;
-        Ok(replica)
+        match replica.submit(Transaction::new(tx, [0; 32])).await {
+            Ok(_) => Ok(replica),
+            Err(SubmitError::Stopping) => Err(ReplicationError::Raft(replica.stopped().await.unwrap_err())),
+            Err(why) => Err(ReplicationError::Raft(why.to_string())),
+        }
+    }
+
+    /// As much of a service as the verification of its ledger asks for.
+    fn found(&self, tx: &mut Tx) {
+        let service = serde_json::json!({ "cert": self.service_certificate.to_pem(), "status": "Opening" });
+        tx.put(tables::SERVICE_INFO, UNIT_KEY.to_vec(), service.to_string());
+        tx.put(tables::NODES_INFO, self.node_id(), r#"{"status":"Trusted"}"#);
+        tx.put(tables::NODES_ENDORSED_CERTIFICATES, self.node_id(), self.node_certificate.clone());
     }
 
     /// A rekey that is decided on what is committed, and the secret that it introduces, kept before.
