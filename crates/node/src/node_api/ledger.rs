@@ -139,7 +139,8 @@ mod tests {
         let Body::Json(text) = output.body else { panic!("not JSON") };
         assert_eq!(text, r#"{"indexing":{"done":3,"total":9}}"#);
         assert!(matches!(Refusal::from(Unavailable::Indexing(Progress { done: 3, total: 9 })), Refusal::Indexing(_)));
-        let Refusal::Request(error) = Refusal::from(Unavailable::Unreadable("ledger_1-9.committed: seqno 7".into())) else {
+        let Refusal::Request(error) = Refusal::from(Unavailable::Unreadable("ledger_1-9.committed: seqno 7".into()))
+        else {
             panic!("not an error")
         };
         assert_eq!((error.status, error.message.contains("ledger_1-9.committed: seqno 7")), (500, true));
