@@ -53,17 +53,35 @@ impl Mutator {
         Self { state: seed }
     }
 
-    /// An input of the corpus, changed in a few places. The corpus must not be empty.
+    /// An input of the corpus, changed in a few places: every other one in its place, so that it is still laid out as it
+    /// was and gets as far as what is behind the first checks. The corpus must not be empty.
     ///
     /// # Panics
     /// If it is.
     pub fn input(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         let mut input = corpus[self.below(corpus.len())].clone();
+        let is_laid_out_anew = self.next().is_multiple_of(2);
         for _ in 0..=self.next() % MAX_CHANGES {
-            self.change(&mut input, corpus);
-            input.truncate(MAX_INPUT);
+            if is_laid_out_anew {
+                self.change(&mut input, corpus);
+                input.truncate(MAX_INPUT);
+            } else {
+                self.change_in_place(&mut input);
+            }
         }
         input
+    }
+
+    fn change_in_place(&mut self, input: &mut [u8]) {
+        match self.next() % 4 {
+            0 | 1 => self.flip(input),
+            2 => self.overwrite(input),
+            _ => {
+                let (from, to) = self.range(input.len());
+                let at = self.below(input.len() - (to - from) + 1);
+                input.copy_within(from..to, at);
+            }
+        }
     }
 
     fn change(&mut self, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {

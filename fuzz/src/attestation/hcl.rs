@@ -6,7 +6,7 @@ use attestation::{
     snp::SIZE,
 };
 
-use super::{check, machine, verify};
+use super::{check, is_verified_too, machine, verify};
 
 /// The bytes as a paravisor's report, on its own and in a genuine machine's evidence; and as its claims.
 ///
@@ -24,6 +24,9 @@ pub fn run(data: &[u8]) {
             claims(found);
         }
         Err(rejection) => return check(&rejection),
+    }
+    if !is_verified_too(data) {
+        return;
     }
     let changed = Document::Cvm(Cvm { hcl_report: data.to_vec(), ..machine().clone() });
     if let Some(claims) = verify(&changed) {

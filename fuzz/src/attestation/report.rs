@@ -5,7 +5,7 @@ use attestation::{
     snp::{Family, Report, SIZE, Tcb},
 };
 
-use super::{bare, check, verify, without_signature};
+use super::{bare, check, is_verified_too, verify, without_signature};
 
 /// The bytes as a report; and as one with the chain of a genuine one.
 ///
@@ -15,6 +15,9 @@ pub fn run(data: &[u8]) {
     match Report::parse(data, &mut Trail::new()) {
         Ok(report) => fields(&report, data),
         Err(rejection) => return check(&rejection),
+    }
+    if !is_verified_too(data) {
+        return;
     }
     let changed = Document::Caci(Caci { report: data.to_vec(), ..bare().clone() });
     if let Some(claims) = verify(&changed) {

@@ -58,6 +58,7 @@ mod tests {
         assert!(azure.is_well_formed() && !azure.single_socket());
         assert!(GuestPolicy(1 << 19).debug() && GuestPolicy(1 << 18).migration_agent());
         assert!(GuestPolicy(1 << 20).single_socket() && GuestPolicy(0x0200).abi() == (2, 0));
+        assert!(!GuestPolicy(0x2001f).smt());
         assert!(!GuestPolicy(0x1001f).is_well_formed(), "bit 17 is zero");
         for bit in 26..64 {
             assert!(!GuestPolicy(0x3001f | 1 << bit).is_well_formed(), "{bit}");

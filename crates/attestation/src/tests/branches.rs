@@ -216,6 +216,12 @@ fn an_extension_of_amd_s_is_der() {
 }
 
 #[test]
+fn an_extension_that_is_missing_is_said_to_be() {
+    let without = forge::Maker::of(Family::Milan).with(&[2], None).make().chain(&mut Trail::new()).unwrap_err();
+    assert_eq!((without.expected.as_str(), without.found.as_str()), ("one well-formed product name", "none"));
+}
+
+#[test]
 fn a_root_allows_as_many_authorities_as_there_are() {
     let root = Authority::root("root", 0);
     let signer = root.issue(signer());

@@ -251,5 +251,6 @@ fn chains_are_remembered_by_their_certificates_and_forgotten_in_turn() {
     let mut changed = ders(&chains[0]);
     *changed[0].last_mut().unwrap() ^= 1;
     assert_eq!(cache.verify(&pem(&changed), &mut Trail::new()).unwrap_err().check, Check::ChainChip);
+    assert!(!cache.is_empty());
     assert!(ChainCache::new(0).verify(&chains[0], &mut Trail::new()).is_ok());
 }
