@@ -108,7 +108,11 @@ pub(super) fn read<'a>(keys: &Keys, bytes: &'a [u8]) -> Result<Frame<'a>, Fault>
         Err(_) if bytes.iter().all(|byte| *byte == 0) => return Err(Fault::End),
         Err(fault) => return Err(Fault::Incomplete(fault)),
     };
-    if authentic(keys, bytes, &frame) || planted::is(Planted::TornTailAccepted) { Ok(frame) } else { Err(Fault::Unauthentic) }
+    if authentic(keys, bytes, &frame) || planted::is(Planted::TornTailAccepted) {
+        Ok(frame)
+    } else {
+        Err(Fault::Unauthentic)
+    }
 }
 
 /// Offset of the first authentic frame later than `after`, wherever it begins.
