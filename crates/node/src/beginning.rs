@@ -9,7 +9,7 @@ use consortium::genesis::ResumeMode;
 use crypto::AesKey;
 use disk::{Disk, RealDisk};
 use kv::{State, Tx, TxId, WriteSet};
-use replication::{NodeCertificate, Opened, Replica, Signer, Transaction};
+use replication::{Background, NodeCertificate, Opened, Replica, Signer, SnapshotOptions, Transaction};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -57,7 +57,7 @@ pub(crate) async fn begin(
     }
     let opened = replication::open(plan.options(disk, &keys.identity), &kept, next.as_slice());
     let opened = opened.map_err(|why| vault.explain(why))?;
-    note_cut(&opened);
+    note_found(&opened);
     let before = opened.committed();
     let last = before.state.tx_id();
     let secrets = resume::secrets(&opened.secrets(), last.seqno + 1)?;
@@ -119,6 +119,7 @@ impl Plan<'_> {
         let keys = match new.filter(|_| !exists) {
             Some(identity) => {
                 make_parent(&**disk, &self.config.ledger.directory)?;
+                make_parent(&**disk, &self.config.snapshots.directory)?;
                 vault.keep_identity(&identity)?;
                 Keys { identity, are_new: true }
             }
@@ -201,7 +202,13 @@ impl Plan<'_> {
             mac_key: identity.mac_key,
             chunk_size: self.config.ledger.chunk_size.bytes,
             segment_bytes: SEGMENT_BYTES,
-            background: replication::Background::Thread,
+            background: Background::Thread,
+            snapshots: Some(SnapshotOptions {
+                directory: self.config.snapshots.directory.clone(),
+                read_only_directory: self.config.snapshots.read_only_directory.clone(),
+                tx_count: self.config.snapshots.tx_count,
+                service_certificate: identity.service_certificate.clone(),
+            }),
         }
     }
 
@@ -255,7 +262,10 @@ fn founding(genesis: WriteSet) -> Tx {
     tx
 }
 
-fn note_cut(opened: &Opened) {
+fn note_found(opened: &Opened) {
+    if let Some(snapshot) = opened.snapshot() {
+        tracing::info!(%snapshot, ledger = %opened.last(), "the ledger was read from a snapshot on");
+    }
     if let Some(cut) = opened.tail() {
         tracing::warn!(file = %cut.file.display(), offset = cut.offset, bytes = cut.bytes,
             "an incomplete tail of the raft log was cut: an earlier process ended while writing it, nothing of it was answered");
@@ -279,7 +289,8 @@ fn make_parent(disk: &dyn Disk, path: &Path) -> Result<(), NodeError> {
         return Ok(());
     }
     make_parent(disk, path)?;
-    std::fs::create_dir(path).map_err(|why| files::failed("ledger.directory, node_state.directory", path, why))?;
+    std::fs::create_dir(path)
+        .map_err(|why| files::failed("ledger.directory, node_state.directory, snapshots.directory", path, why))?;
     Ok(disk.sync_dir(parent(path), "name of a directory above the ledger")?)
 }
 

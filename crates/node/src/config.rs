@@ -13,6 +13,7 @@ mod command;
 mod example;
 mod fields;
 mod network;
+mod snapshots;
 mod units;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crypto::Curve;
 pub use example::example;
 use fields::Fields;
 pub use network::{Address, AppProtocol, Authority, HttpLimits, Network, RpcInterface};
+pub use snapshots::Snapshots;
 pub use units::Size;
 
 use crate::files;
@@ -81,6 +83,8 @@ pub struct Config {
     pub attestation: Attestation,
     /// Its ledger.
     pub ledger: Ledger,
+    /// Its snapshots.
+    pub snapshots: Snapshots,
     /// Where everything beside the ledger is kept: sealed keys, the raft log (D35).
     pub state_directory: PathBuf,
     /// Where the operator reads figures over plain HTTP (`host:port`); nowhere unless configured.
@@ -196,12 +200,15 @@ impl Config {
 
     fn read(mut fields: Fields<'_>) -> Result<Self, ConfigError> {
         let ledger = fields.section("ledger", Ledger::read)?;
+        let state_directory = fields.section("node_state", |fields| state_directory(fields, &ledger.directory))?;
+        let taken = [("ledger.directory", ledger.directory.as_path()), ("node_state.directory", &state_directory)];
         let config = Self {
             network: fields.needed("network", Network::read)?,
             command: fields.needed("command", Command::read)?,
             node_certificate: fields.section("node_certificate", NodeCertificate::read)?,
             attestation: fields.section("attestation", Attestation::read)?,
-            state_directory: fields.section("node_state", |fields| state_directory(fields, &ledger.directory))?,
+            snapshots: fields.section("snapshots", |fields| Snapshots::read(fields, &taken))?,
+            state_directory,
             ledger,
             admin_address: fields.optional("admin", admin_address)?,
             output_files: fields.section("output_files", OutputFiles::read)?,
@@ -222,14 +229,13 @@ impl Config {
 
 /// What CCF can tune and what has no counterpart here.
 fn ignore_tuning(fields: &mut Fields<'_>) -> Result<(), ConfigError> {
-    const SECTIONS: [(&str, &[&str], &str); 4] = [
+    const SECTIONS: [(&str, &[&str], &str); 3] = [
         ("ledger_signatures", &["tx_count", "delay"], "every batch carries its signature"),
         (
             "consensus",
             &["message_timeout", "election_timeout", "max_uncommitted_tx_count"],
             "a service has one node, and what it answers is committed",
         ),
-        ("snapshots", &["directory", "tx_count", "read_only_directory"], "no snapshots are taken yet"),
         ("memory", &["circuit_size", "max_msg_size", "max_fragment_size"], "there is no ring buffer"),
     ];
     for (section, members, why) in SECTIONS {
@@ -279,14 +285,19 @@ fn state_directory(mut fields: Fields<'_>, ledger: &Path) -> Result<PathBuf, Con
         name.push(".state");
         name.into()
     });
-    let plain = |path: &Path| path.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
-    if plain(&directory).starts_with(plain(ledger)) {
+    if lies_in(&directory, ledger) {
         return Err(
             fields.wrong("directory", "lies in ledger.directory, where only chunk files lie: choose another one")
         );
     }
     fields.finish()?;
     Ok(directory)
+}
+
+/// Whether a path is that of a directory, or lies below it.
+fn lies_in(path: &Path, directory: &Path) -> bool {
+    let plain = |path: &Path| path.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>();
+    plain(path).starts_with(plain(directory))
 }
 
 impl NodeCertificate {

@@ -230,6 +230,7 @@ fn transaction(tx: Tx, effects: &[NodeEffect], claims_digest: Digest) -> Transac
     let transaction = Transaction::new(tx, claims_digest).with_precedence();
     effects.iter().fold(transaction, |transaction, effect| match effect {
         NodeEffect::ChunkLedger => transaction.with_chunk_after(),
+        NodeEffect::Snapshot => transaction.with_snapshot(),
         NodeEffect::Rekey(secret) => transaction.with_next_secret(secret.clone()),
         _ => transaction,
     })

@@ -47,6 +47,7 @@ async fn start(directory: &std::path::Path) -> Result<Replica, Box<dyn std::erro
         chunk_size: 5_000_000,
         segment_bytes: 16 << 20,
         background: Background::Thread,
+        snapshots: None,
     };
     let opened = open(options, &secrets, &[])?;
     secrets.push(1, AesKey::generate()?)?;

@@ -1,6 +1,6 @@
 //! The commit thread.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, thread::JoinHandle};
 
 use ledger::secrets::LedgerSecrets;
 use openraft::{
@@ -15,12 +15,14 @@ use crate::{
     log::SegmentLog,
     machine::Machine,
     network::NoPeers,
+    past::Past,
     planted,
     replay::Replay,
     room::{MAX_WAITING, RESERVED},
     sealer::Sealer,
     sequencer::{Request, Sequencer},
     shared::Shared,
+    snapshots::{Occasions, Setup},
     store::{EntryReader, LedgerStore},
     types::TypeConfig,
 };
@@ -44,13 +46,27 @@ pub(crate) struct Parts {
     pub(crate) chunk_size: u64,
     /// Where index files are.
     pub(crate) index: index::Place,
+    /// How snapshots are taken, if any are.
+    pub(crate) snapshots: Option<Setup>,
 }
 
 /// Starts the commit thread and waits until this node orders transactions.
 pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let reader = parts.store.reader().clone();
     let committed = parts.replay.committed();
-    let Parts { log, covered, mut replay, store, last_applied, membership, secrets, signer, chunk_size, index } = parts;
+    let Parts {
+        log,
+        covered,
+        mut replay,
+        store,
+        last_applied,
+        membership,
+        secrets,
+        signer,
+        chunk_size,
+        index,
+        snapshots,
+    } = parts;
     let head = replay.state;
     let chunk_bytes = store.chunk_bytes();
     if chunk_bytes == 0 {
@@ -58,7 +74,8 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     }
     let (tree, last_signature) = (replay.history.tree().clone(), replay.history.last_signature());
     let sealer = Sealer::new(signer, tree, last_signature, chunk_size, chunk_bytes);
-    let shared = Arc::new(Shared::new(committed, replay.history, secrets));
+    let before = snapshots.as_ref().map(Setup::status).unwrap_or_default();
+    let shared = Arc::new(Shared::new(committed, replay.history, secrets, before));
     start_index(&index, &reader, &store, &shared)?;
     let is_new = last_applied.is_none() && log.last_log_id().is_none();
     let machine = Machine::new(shared.clone(), store, Arc::new(covered), last_applied, membership);
@@ -66,17 +83,22 @@ pub(crate) async fn start(parts: Parts) -> Result<Replica, ReplicationError> {
     let (requests, incoming) = mpsc::channel(MAX_REQUESTS);
     let (stop, stopped) = watch::channel(None);
     let (ready, is_ready) = oneshot::channel();
+    let past = Past::new(shared.clone(), reader.clone());
+    let begin = |setup: Setup| setup.begin(&shared.snapshots, past, requests.downgrade());
+    let (snapshots, taking) = snapshots.map(begin).transpose()?.unzip();
     let commit = {
-        let ending = Ending(shared.clone());
+        let ending = Ending { shared: shared.clone(), taking: taking.flatten() };
         async move {
-            let result = commit(log, machine, is_new, head, sealer, ending.0.clone(), incoming, ready).await;
+            let shared = ending.shared.clone();
+            let result = commit(log, machine, is_new, head, sealer, shared, snapshots, incoming, ready).await;
             drop(ending);
             stop.send_replace(Some(result));
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(ReplicationError::Thread)?;
-    let thread = std::thread::Builder::new().name("commit".into()).spawn(planted::carry(move || runtime.block_on(commit)));
+    let thread =
+        std::thread::Builder::new().name("commit".into()).spawn(planted::carry(move || runtime.block_on(commit)));
     let thread = thread.map_err(ReplicationError::Thread)?;
     match is_ready.await {
         Ok(view) => Ok(Replica::new(shared, requests, reader, stopped, thread, view)),
@@ -104,12 +126,19 @@ fn start_index(
 }
 
 /// However the commit thread ends, also by a panic, nobody goes on waiting for what was being written.
-struct Ending(Arc<Shared>);
+struct Ending {
+    shared: Arc<Shared>,
+    /// The thread that takes snapshots.
+    taking: Option<JoinHandle<()>>,
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.abandon_in_flight();
-        self.0.index.get().into_iter().for_each(Index::end);
+        self.shared.abandon_in_flight();
+        self.shared.index.get().into_iter().for_each(Index::end);
+        self.shared.snapshots.close();
+        // A panic there was reported where it happened.
+        let _ = self.taking.take().map(JoinHandle::join);
     }
 }
 
@@ -121,6 +150,7 @@ async fn commit(
     head: kv::State,
     sealer: Sealer,
     shared: Arc<Shared>,
+    snapshots: Option<Occasions>,
     incoming: mpsc::Receiver<Request>,
     ready: oneshot::Sender<u64>,
 ) -> Result<(), String> {
@@ -129,17 +159,14 @@ async fn commit(
     let view = lead(&raft, is_new).await? + 1;
     // Nobody waits any more if the node is stopping already.
     let _ = ready.send(view);
-    let sequencer = Sequencer::new(view, head, sealer, shared, raft.clone());
+    let sequencer = Sequencer::new(view, head, sealer, shared, raft.clone()).with_snapshots(snapshots);
     let result = unless_fatal(&raft, sequencer.run(incoming)).await;
     raft.shutdown().await.map_err(|why| why.to_string())?;
     result
 }
 
 /// Works as long as raft does. It also writes by itself, when the log is cut, and stops if that fails.
-async fn unless_fatal(
-    raft: &Raft<TypeConfig>,
-    work: impl Future<Output = Result<(), String>>,
-) -> Result<(), String> {
+async fn unless_fatal(raft: &Raft<TypeConfig>, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let mut metrics = raft.metrics();
     let fatal = async {
         let found = metrics.wait_for(|metrics| metrics.running_state.is_err()).await;

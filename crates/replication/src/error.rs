@@ -53,6 +53,28 @@ pub enum ReplicationError {
         /// What is wrong.
         why: String,
     },
+    /// A snapshot is not what this service wrote, or not of this ledger.
+    #[error(
+        "{file}: {source}. The snapshot was changed or damaged after it was written, or is of another ledger: remove it, and the start takes the one before it, or reads the whole ledger"
+    )]
+    Snapshot {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: LedgerError,
+    },
+    /// The ledger ends before a snapshot of it was complete.
+    #[error(
+        "{file}: seqno {evidence} of the ledger says that this snapshot was taken, but the ledger ends at {last}: an older copy of it was put back. Restore ledger and state directory as they were; only if what came after is to be given up, remove the snapshot"
+    )]
+    Ahead {
+        /// The snapshot.
+        file: PathBuf,
+        /// The transaction that the ledger had.
+        evidence: u64,
+        /// The last one that it has.
+        last: u64,
+    },
     /// The ledger was to be gone on with under a secret that may have been used before.
     #[error("the ledger secret for seqno {next} is not a fresh one that applies from there on")]
     NotFresh {

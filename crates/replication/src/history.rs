@@ -166,11 +166,6 @@ impl History {
         }))
     }
 
-    /// First seqno of the chunk that holds `seqno`, and the offset in it.
-    pub(crate) fn location(&self, seqno: u64) -> Option<(u64, u64)> {
-        self.place(seqno).ok().flatten().map(|place| (place.chunk, place.offset))
-    }
-
     /// The view of a transaction.
     pub(crate) fn view_of(&self, seqno: u64) -> Option<u64> {
         if seqno == 0 || seqno > self.last_seqno() {

@@ -28,16 +28,18 @@ mod network;
 mod open;
 mod overlap;
 mod past;
-mod replay;
 #[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(not(feature = "planted"))]
 mod planted;
+mod reading;
+mod replay;
 mod replica;
 mod room;
 mod sealer;
 mod sequencer;
 mod shared;
+mod snapshots;
 mod stats;
 mod store;
 mod transaction;
@@ -53,5 +55,6 @@ pub use past::{Page, PastWrite, Unavailable};
 pub use replica::{Replica, Status};
 pub use room::{MAX_WAITING, MAX_WAITING_BYTES};
 pub use sealer::{NodeCertificate, Signer};
+pub use snapshots::{SnapshotOptions, SnapshotStatus};
 pub use stats::{BATCH_SIZES, Work};
 pub use transaction::Transaction;

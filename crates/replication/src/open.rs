@@ -6,18 +6,18 @@ use std::{
 use crypto::AesKey;
 use disk::Disk;
 use kv::{State, TxId};
-use ledger::{LedgerError, chunk, entry, secrets::LedgerSecrets};
-use openraft::{BasicNode, EntryPayload, LogId, Membership, StoredMembership};
+use ledger::{secrets::LedgerSecrets, snapshot::SnapshotName};
+use openraft::{BasicNode, LogId, StoredMembership};
 
 use crate::{
-    Background, Committed, Replica, ReplicationError, Signer,
-    batch::BatchContent,
+    Background, Committed, Replica, ReplicationError, Signer, SnapshotOptions,
     covered::CoveredFile,
     engine::{self, Parts},
     index,
     log::{Cut, LogOptions, SegmentLog},
     planted::{self, Fault},
-    replay::Replay,
+    reading::Reading,
+    snapshots::{self, Setup},
     store::LedgerStore,
 };
 
@@ -37,6 +37,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Where work is done that commits do not wait for.
     pub background: Background,
+    /// Where snapshots are and when they are taken; without, the ledger has none.
+    pub snapshots: Option<SnapshotOptions>,
 }
 
 /// A ledger that was read and found good, before anything is added to it.
@@ -44,8 +46,7 @@ pub struct Opened {
     options: Options,
     log: SegmentLog,
     covered: CoveredFile,
-    replay: Replay,
-    store: LedgerStore,
+    reading: Reading,
     last_applied: Option<LogId<u64>>,
     membership: StoredMembership<u64, BasicNode>,
     tail: Option<Cut>,
@@ -65,11 +66,13 @@ pub fn open(options: Options, secrets: &LedgerSecrets, candidates: &[AesKey]) ->
     let Options { disk, ledger_directory, state_directory, mac_key, segment_bytes, .. } = &options;
     let log_directory = state_directory.join("log");
     let covered = CoveredFile::open(disk.clone(), state_directory.join("covered"), *mac_key)?;
-    let mut store = LedgerStore::open(disk.clone(), ledger_directory.clone())?;
-    let mut replay = Replay::new(secrets, candidates);
-    read_complete_chunks(&store, &mut replay)?;
-    check_reach(&covered, &replay, ledger_directory)?;
-    if covered.get().is_some() || !store.is_empty() || secrets.latest().is_some() {
+    let store = LedgerStore::open(disk.clone(), ledger_directory.clone())?;
+    let newest = |options| snapshots::newest(&**disk, options, secrets, candidates);
+    let found = options.snapshots.as_ref().map(newest).transpose()?.flatten();
+    let mut reading = Reading::new(store, found, secrets, candidates)?;
+    reading.complete_chunks()?;
+    reading.check_reach(&covered, ledger_directory)?;
+    if covered.get().is_some() || !reading.store.is_empty() || secrets.latest().is_some() {
         check_log_exists(&**disk, &log_directory)?;
     }
     for directory in [ledger_directory, state_directory] {
@@ -80,11 +83,10 @@ pub fn open(options: Options, secrets: &LedgerSecrets, candidates: &[AesKey]) ->
     let log_options = LogOptions { segment_bytes: *segment_bytes, ..LogOptions::new(*mac_key) };
     let (log, opened) = SegmentLog::open(disk.clone(), log_directory, log_options)?;
     covered.check(log.purged(), log.last_log_id())?;
-    let (last_applied, membership) = read_log(&log, &covered, &mut store, &mut replay)?;
-    store.check_recovered(replay.last().seqno)?;
-    replay.check_last_signature("raft log")?;
+    let (last_applied, membership) = reading.log(&log, &covered)?;
+    reading.check_end()?;
     let tail = opened.cut;
-    Ok(Opened { options, log, covered, replay, store, last_applied, membership, tail })
+    Ok(Opened { options, log, covered, reading, last_applied, membership, tail })
 }
 
 /// The raft log is made before the first ledger secret and the first chunk file, and has all that came after the last
@@ -107,137 +109,36 @@ fn ensure_directory(disk: &dyn Disk, path: &Path) -> Result<(), ReplicationError
     Ok(disk.sync_dir(parent.unwrap_or(Path::new(".")), "name of a directory")?)
 }
 
-fn read_complete_chunks(store: &LedgerStore, replay: &mut Replay) -> Result<(), ReplicationError> {
-    for name in store.complete_chunks() {
-        let mut reader = store.read_chunk(name)?;
-        replay.history.starts_chunk();
-        let file = name.to_string();
-        let failed = |seqno, why: LedgerError| ReplicationError::ledger(&file, seqno, why);
-        while let Some(found) = reader.next_entry().map_err(|why| failed(replay.last().seqno + 1, why))? {
-            replay.entry(&file, found.offset, &found.bytes)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_reach(covered: &CoveredFile, replay: &Replay, directory: &Path) -> Result<(), ReplicationError> {
-    let needed = covered.get().map_or(0, |covered| covered.seqno);
-    if replay.last().seqno >= needed {
-        return Ok(());
-    }
-    let (have, place) = (replay.last().seqno, directory.to_owned());
-    Err(ReplicationError::Missing {
-        place,
-        missing: format!("complete chunk files end at seqno {have}, but they reached {needed}"),
-    })
-}
-
-type Position = (Option<LogId<u64>>, StoredMembership<u64, BasicNode>);
-
-fn read_log(
-    log: &SegmentLog,
-    covered: &CoveredFile,
-    store: &mut LedgerStore,
-    replay: &mut Replay,
-) -> Result<Position, ReplicationError> {
-    let covered = covered.get();
-    let mut last = covered.as_ref().and_then(|covered| covered.log_id);
-    let empty = || StoredMembership::new(None, Membership::default());
-    let mut membership = covered.map_or_else(empty, |covered| covered.membership);
-    let complete = replay.last().seqno;
-    for found in log.entries() {
-        match &found.payload {
-            EntryPayload::Blank => {}
-            EntryPayload::Membership(found_membership) => {
-                membership = StoredMembership::new(Some(found.log_id), found_membership.clone());
-            }
-            EntryPayload::Normal(batch) => {
-                let content = BatchContent::read(batch)
-                    .ok_or_else(|| ReplicationError::Raft(format!("log entry {} is no batch", found.log_id)))?;
-                take_batch(&content, complete, store, replay)?;
-            }
-        }
-        last = last.max(Some(found.log_id));
-    }
-    Ok((last, membership))
-}
-
-fn take_batch(
-    content: &BatchContent,
-    complete: u64,
-    store: &mut LedgerStore,
-    replay: &mut Replay,
-) -> Result<(), ReplicationError> {
-    if content.first.seqno <= complete {
-        return compare(content, store, replay);
-    }
-    if !content.follows(replay.last()) {
-        return Ok(());
-    }
-    let mut offset = store.append(content.first.seqno, &content.entries)?;
-    if offset == chunk::CHUNK_HEADER_LEN {
-        replay.history.starts_chunk();
-    }
-    let (mut rest, mut flags) = (&content.entries[..], 0);
-    while !rest.is_empty() {
-        let seqno = replay.last().seqno + 1;
-        let (bytes, behind) =
-            entry::split_first(rest).map_err(|why| ReplicationError::ledger("raft log", seqno, why))?;
-        flags = replay.entry("raft log", offset, bytes)?;
-        offset += bytes.len() as u64;
-        rest = behind;
-    }
-    if flags & entry::FLAG_CHUNK_AFTER != 0 {
-        store.complete(replay.last().seqno)?;
-    }
-    Ok(())
-}
-
-/// A batch that lies in complete chunks too must be the same there.
-fn compare(content: &BatchContent, store: &LedgerStore, replay: &Replay) -> Result<(), ReplicationError> {
-    let mut rest = &content.entries[..];
-    for seqno in content.first.seqno.. {
-        if rest.is_empty() {
-            break;
-        }
-        let failed = |why| ReplicationError::ledger("raft log", seqno, why);
-        let (bytes, behind) = entry::split_first(rest).map_err(failed)?;
-        let Some((start, offset)) = replay.history.location(seqno) else {
-            return Err(ReplicationError::Diverged { file: "the last complete chunk file".into(), seqno });
-        };
-        let stored = store.reader().read(start, offset).map_err(failed)?;
-        if stored != bytes {
-            return Err(ReplicationError::Diverged { file: format!("ledger_{start}…"), seqno });
-        }
-        rest = behind;
-    }
-    Ok(())
-}
-
 impl Opened {
     /// What is committed: the ledger as it was read.
     #[must_use]
     pub fn committed(&self) -> Committed {
-        self.replay.committed()
+        self.reading.replay.committed()
     }
 
     /// The state as it was read.
     #[must_use]
     pub fn state(&self) -> &State {
-        &self.replay.state
+        &self.reading.replay.state
     }
 
     /// The last transaction; `0.0` in an empty ledger.
     #[must_use]
     pub fn last(&self) -> TxId {
-        self.replay.last()
+        self.reading.replay.last()
     }
 
     /// The ledger secrets that the ledger is under: those that were given, without any that nothing is under, and the
     /// candidates that became secrets.
     #[must_use]
     pub fn secrets(&self) -> LedgerSecrets {
-        self.replay.secrets()
+        self.reading.replay.secrets()
+    }
+
+    /// The snapshot that the ledger was read behind, if there was one.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotName> {
+        self.reading.base.as_ref().map(|base| base.name)
     }
 
     /// What a crash had left at the end of the raft log and was cut.
@@ -254,10 +155,17 @@ impl Opened {
     /// [`ReplicationError::NotFresh`]; Raft does not start, or the files cannot be written.
     pub async fn start(self, secrets: LedgerSecrets, signer: Signer) -> Result<Replica, ReplicationError> {
         self.check_fresh(&secrets)?;
-        let Self { options, log, covered, replay, mut store, last_applied, membership, .. } = self;
+        let Self { options, log, covered, reading, last_applied, membership, .. } = self;
+        let Reading { mut store, replay, base, bytes, .. } = reading;
+        let (disk, background) = (options.disk, options.background);
+        if let Some(snapshots) = &options.snapshots {
+            ensure_directory(&*disk, &snapshots.directory)?;
+            snapshots::remove_unfinished(&*disk, &snapshots.directory)?;
+        }
         store.write_recovered()?;
         let (directory, mac_key) = (options.state_directory.join("index"), options.mac_key);
-        let index = index::Place { disk: options.disk, directory, mac_key, background: options.background };
+        let index = index::Place { disk: disk.clone(), directory, mac_key, background };
+        let setup = |options| Setup { disk, options, background, base, grown: bytes };
         let parts = Parts {
             log,
             covered,
@@ -269,6 +177,7 @@ impl Opened {
             signer,
             chunk_size: options.chunk_size,
             index,
+            snapshots: options.snapshots.map(setup),
         };
         engine::start(parts).await
     }
@@ -280,7 +189,7 @@ impl Opened {
         if planted::is(Fault::SecretReused) {
             return Ok(());
         }
-        match latest.filter(|latest| !self.replay.knows(latest.key())) {
+        match latest.filter(|latest| !self.reading.replay.knows(latest.key())) {
             Some(_) => Ok(()),
             None => Err(ReplicationError::NotFresh { next }),
         }

@@ -5,7 +5,7 @@ use ledger::{receipt::Receipt, secrets::LedgerSecrets};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    Committed, Hold, SubmitError, Transaction,
+    Committed, Hold, SnapshotStatus, SubmitError, Transaction,
     history::{Known, Range},
     hold::{Holder, MAX_HOLD},
     past::{Page, Past, Unavailable},
@@ -55,7 +55,17 @@ impl Replica {
         view: u64,
     ) -> Self {
         let thread = std::sync::Mutex::new(Some(thread));
-        Self { inner: Arc::new(Inner { past: Past::new(shared.clone(), reader), shared, requests, room: Room::new(), stopped, thread, view }) }
+        Self {
+            inner: Arc::new(Inner {
+                past: Past::new(shared.clone(), reader),
+                shared,
+                requests,
+                room: Room::new(),
+                stopped,
+                thread,
+                view,
+            }),
+        }
     }
 
     /// The state that is committed now. Never waits.
@@ -120,6 +130,19 @@ impl Replica {
     #[must_use]
     pub fn work(&self) -> Work {
         self.inner.shared.stats.read()
+    }
+
+    /// What became of snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> SnapshotStatus {
+        self.inner.shared.snapshots.status()
+    }
+
+    /// Waits until no snapshot is being written, or the ledger has stopped.
+    pub async fn snapshots_settled(&self) -> SnapshotStatus {
+        let mut status = self.inner.shared.snapshots.watch();
+        let settled = status.wait_for(|status| !status.writing).await.map(|status| status.clone());
+        settled.unwrap_or_else(|_| self.snapshots())
     }
 
     /// What comes of something that the commit thread has to do. Once that has ended, however it ended, nothing does.

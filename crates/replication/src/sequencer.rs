@@ -2,6 +2,7 @@
 
 use std::{mem, sync::Arc};
 
+use crypto::Digest;
 use kv::{State, TxId};
 use ledger::secrets::HistoricalSecret;
 use openraft::Raft;
@@ -18,6 +19,7 @@ use crate::{
     room::Place,
     sealer::{Placed, Sealer},
     shared::{InFlight, Shared},
+    snapshots::{Job, Occasions},
     types::TypeConfig,
 };
 
@@ -82,6 +84,10 @@ struct OpenBatch {
     answers: Vec<(TxId, Answer)>,
     bytes: usize,
     chunk_after: bool,
+    /// Somebody has asked for a snapshot.
+    snapshot: bool,
+    /// There is something in it besides the evidence of snapshots.
+    is_ordinary: bool,
 }
 
 impl OpenBatch {
@@ -98,11 +104,18 @@ pub(crate) struct Sequencer {
     sealer: Sealer,
     shared: Arc<Shared>,
     raft: Raft<TypeConfig>,
+    /// When snapshots are taken, if any are.
+    snapshots: Option<Occasions>,
 }
 
 impl Sequencer {
     pub(crate) fn new(view: u64, head: State, sealer: Sealer, shared: Arc<Shared>, raft: Raft<TypeConfig>) -> Self {
-        Self { view, head, open: OpenBatch::default(), sealer, shared, raft }
+        Self { view, head, open: OpenBatch::default(), sealer, shared, raft, snapshots: None }
+    }
+
+    /// The same, which has snapshots taken.
+    pub(crate) fn with_snapshots(self, snapshots: Option<Occasions>) -> Self {
+        Self { snapshots, ..self }
     }
 
     /// Works until it is told to stop or a batch cannot be written.
@@ -114,10 +127,13 @@ impl Sequencer {
                 then = self.take(request);
             }
             self.write().await?;
-            match then {
-                Then::Continue => {}
-                Then::Serve(holder) => self.serve(holder).await?,
-                Then::Stop => break,
+            let is_last = matches!(then, Then::Stop);
+            if let Then::Serve(holder) = then {
+                self.serve(holder).await?;
+            }
+            self.take_snapshots().await?;
+            if is_last {
+                break;
             }
         }
         Ok(())
@@ -154,6 +170,8 @@ impl Sequencer {
         self.head.apply(tx_id, &transaction.writes);
         self.open.bytes += transaction.domains.entry_len();
         self.open.chunk_after |= transaction.chunk_after;
+        self.open.snapshot |= transaction.snapshot;
+        self.open.is_ordinary |= !transaction.is_evidence;
         let Transaction { domains, claims_digest, writes, .. } = transaction;
         self.shared.note_writes(tx_id.seqno, &writes);
         self.open.placed.push(Placed { tx_id, domains, claims_digest });
@@ -180,24 +198,60 @@ impl Sequencer {
 
     /// Seals and writes the open batch, if there is anything in it.
     async fn write(&mut self) -> Result<(), String> {
-        let OpenBatch { placed, answers, chunk_after, .. } = mem::take(&mut self.open);
+        let OpenBatch { placed, answers, chunk_after, snapshot, is_ordinary, .. } = mem::take(&mut self.open);
         let Some(first) = placed.first().map(|one| one.tx_id) else { return Ok(()) };
         let size = placed.len();
         let secrets = self.shared.secrets();
-        let sealed = self.sealer.seal(first, placed, chunk_after, &mut self.head, &secrets);
+        let is_due = |snapshots: &Occasions| snapshots.is_due(first.seqno + size as u64, snapshot, !is_ordinary);
+        let snapshot = self.snapshots.as_ref().is_some_and(is_due);
+        let sealed = self.sealer.seal(first, placed, chunk_after || snapshot, &mut self.head, &secrets);
         let sealed = sealed.map_err(|why| why.to_string())?;
         let committed = Arc::new(Committed { state: self.head.clone(), root: sealed.root });
-        let ends_chunk = sealed.ends_chunk;
+        let (ends_chunk, bytes, leaf) =
+            (sealed.ends_chunk, sealed.batch.0.len(), sealed.entries.last().map(|last| last.1));
         let answers = if planted::is(Fault::AnswerBeforeDurable) { answered(answers) } else { answers };
+        if snapshot {
+            self.shared.snapshots.announce();
+        }
         self.shared.push_in_flight(InFlight { first, entries: sealed.entries, ends_chunk, committed, answers });
         self.raft.client_write(sealed.batch).await.map_err(|why| reason(&self.raft, why))?;
         if self.shared.committed().state.tx_id() != self.head.tx_id() {
             return Err(format!("the batch from {first} on was skipped: the raft log does not fit the ledger"));
         }
         self.shared.stats.batch(size);
+        self.note_growth(bytes, leaf.filter(|_| snapshot));
         if ends_chunk {
             // The log is cut behind what lies in synced chunk files.
             self.raft.trigger().snapshot().await.map_err(|why| reason(&self.raft, why))?;
+        }
+        Ok(())
+    }
+
+    /// A batch of so many bytes is committed. `leaf` is that of its last transaction, if a snapshot is to be taken behind it.
+    fn note_growth(&mut self, bytes: usize, leaf: Option<Digest>) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        snapshots.batch(bytes);
+        if let Some(leaf) = leaf {
+            let (committed, secrets) = (self.shared.committed(), self.shared.secrets());
+            snapshots.take(Job { committed, leaf, views: self.shared.history().view_history(), secrets });
+        }
+    }
+
+    /// Takes the snapshots that are asked for, where no other thread does.
+    async fn take_snapshots(&mut self) -> Result<(), String> {
+        let Some(taker) = self.snapshots.as_ref().and_then(Occasions::taker) else { return Ok(()) };
+        while let Some(job) = taker.next() {
+            let taken = match taker.write(&job) {
+                Ok(written) => {
+                    let (submission, answer) = Submission::new(written.evidence()).map_err(|why| why.to_string())?;
+                    self.place(submission);
+                    self.write().await?;
+                    let evidence = answer.await.unwrap_or(Err(SubmitError::Stopping));
+                    evidence.map_err(Into::into).and_then(|evidence| taker.finish(written, evidence))
+                }
+                Err(why) => Err(why),
+            };
+            taker.settle(taken);
         }
         Ok(())
     }

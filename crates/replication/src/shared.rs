@@ -10,7 +10,15 @@ use ledger::secrets::LedgerSecrets;
 
 use tokio::sync::watch;
 
-use crate::{Committed, history::{self, History}, index::Index, sealer::lock, sequencer::Answer, stats::Stats};
+use crate::{
+    Committed, SnapshotStatus,
+    history::{self, History},
+    index::Index,
+    sealer::lock,
+    sequencer::Answer,
+    snapshots::Queue,
+    stats::Stats,
+};
 
 /// A batch between sealing and applying: what becomes of the node when it is committed.
 pub(crate) struct InFlight {
@@ -33,11 +41,17 @@ pub(crate) struct Shared {
     pub(crate) stats: Stats,
     /// Set right behind [`Shared::new`].
     pub(crate) index: OnceLock<Index>,
+    pub(crate) snapshots: Arc<Queue>,
     secrets: ArcSwap<LedgerSecrets>,
 }
 
 impl Shared {
-    pub(crate) fn new(committed: Committed, history: History, secrets: LedgerSecrets) -> Self {
+    pub(crate) fn new(
+        committed: Committed,
+        history: History,
+        secrets: LedgerSecrets,
+        snapshots: SnapshotStatus,
+    ) -> Self {
         Self {
             published: watch::Sender::new(committed.state.tx_id().seqno),
             committed: ArcSwap::from_pointee(committed),
@@ -46,6 +60,7 @@ impl Shared {
             noted: Mutex::default(),
             stats: Stats::default(),
             index: OnceLock::new(),
+            snapshots: Arc::new(Queue::new(snapshots)),
             secrets: ArcSwap::from_pointee(secrets),
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::Cursor,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -63,6 +63,11 @@ impl LedgerStore {
         let reader =
             EntryReader { disk: disk.clone(), directory: directory.clone(), names: Arc::new(RwLock::new(known)) };
         Ok(Self { disk, directory, reader, complete, left, recovered: Vec::new(), recovering: true, writer: None })
+    }
+
+    /// The ledger directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The chunks that do not change any more, in order.
@@ -201,11 +206,6 @@ pub(crate) struct EntryReader {
 }
 
 impl EntryReader {
-    /// The entry at `offset` of the chunk that starts with seqno `start`.
-    pub(crate) fn read(&self, start: u64, offset: u64) -> Result<Vec<u8>, LedgerError> {
-        self.open(start)?.read(offset)
-    }
-
     /// A whole chunk.
     pub(crate) fn read_chunk(&self, name: ChunkName) -> Result<ChunkReader<Cursor<Vec<u8>>>, ReplicationError> {
         let bytes = self.disk.read(&self.directory.join(name.to_string()))?;
@@ -246,9 +246,9 @@ impl ChunkFile {
 }
 
 /// A file that is read from a position on.
-struct FileAt<'a> {
-    file: &'a dyn DiskFile,
-    at: u64,
+pub(crate) struct FileAt<'a> {
+    pub(crate) file: &'a dyn DiskFile,
+    pub(crate) at: u64,
 }
 
 impl std::io::Read for FileAt<'_> {

@@ -11,6 +11,9 @@ pub struct Transaction {
     pub(crate) domains: Domains,
     pub(crate) claims_digest: Digest,
     pub(crate) chunk_after: bool,
+    pub(crate) snapshot: bool,
+    /// It says of a snapshot that it was taken: no reason to take another one.
+    pub(crate) is_evidence: bool,
     pub(crate) next_secret: Option<AesKey>,
     pub(crate) precedence: bool,
 }
@@ -23,14 +26,32 @@ impl Transaction {
     #[must_use]
     pub fn new(tx: Tx, claims_digest: Digest) -> Self {
         let (reads, writes) = tx.into_parts();
+        Self::of(reads, writes, claims_digest)
+    }
+
+    /// What says that there is a snapshot with this digest.
+    pub(crate) fn evidence(writes: WriteSet, digest: Digest) -> Self {
+        Self { is_evidence: true, ..Self::of(ReadSet::default(), writes, digest) }
+    }
+
+    fn of(reads: ReadSet, writes: WriteSet, claims_digest: Digest) -> Self {
         let domains = Domains::from_writes(&writes);
-        Self { reads, writes, domains, claims_digest, chunk_after: false, next_secret: None, precedence: false }
+        let (chunk_after, snapshot, is_evidence, next_secret, precedence) = (false, false, false, None, false);
+        Self { reads, writes, domains, claims_digest, chunk_after, snapshot, is_evidence, next_secret, precedence }
     }
 
     /// The same transaction, behind whose signature a new chunk file starts.
     #[must_use]
     pub fn with_chunk_after(mut self) -> Self {
         self.chunk_after = true;
+        self
+    }
+
+    /// The same transaction, behind whose signature a snapshot is taken, if the ledger has any; there a new chunk file
+    /// starts.
+    #[must_use]
+    pub fn with_snapshot(mut self) -> Self {
+        self.snapshot = true;
         self
     }
 

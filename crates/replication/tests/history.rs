@@ -77,9 +77,11 @@ async fn d22_pages_and_receipts_of_a_long_history() {
     let written = fill(&replica).await;
     check(&replica, &keys, &written);
     replica.stop().await.unwrap();
-    let chunks = disk.list(Path::new("/node/ledger")).unwrap().len();
+    let names = disk.list(Path::new("/node/ledger")).unwrap();
+    // The last batch may have ended its chunk.
+    let complete = names.iter().filter(|name| name.ends_with(".committed")).count();
     let indexed = disk.list(Path::new("/node/ledger.state/index")).unwrap();
-    assert!(chunks > 10 && indexed.len() == chunks - 1, "{chunks} chunks, {indexed:?}");
+    assert!(complete >= 10 && indexed.len() == complete, "{names:?}, {indexed:?}");
 
     // The next start reads the ledger itself, and writes the index files that are missing.
     for name in indexed.iter().step_by(2) {

@@ -27,6 +27,7 @@ const README: &str = "\
 | `command.start.initial_service_certificate_validity_days` | 365 days; a vote renews it |
 | `ledger.directory` | the ledger; nothing else lies there, anybody may read it |
 | `node_state.directory` | keys and log of this node; keep it with the ledger, show it to nobody |
+| `snapshots.directory` | what the node starts from; anybody may read it, and a file removed there only makes a start slower |
 | `admin.bind_address` | where Prometheus reads `/metrics` over plain HTTP, on this machine only; leave it out for none |
 
 Then:

@@ -36,6 +36,7 @@ impl Place {
         config["output_files"] = json!({ "node_certificate_file": path("node_cert.pem") });
         config["ledger"] = json!({ "directory": path("chunks/ledger") });
         config["node_state"] = json!({ "directory": path("data/ledger.state") });
+        config["snapshots"] = json!({ "directory": path("snapshots") });
         let start = config["command"]["start"].as_object_mut().unwrap();
         let (certificate, encryption) = (path("member0.pem"), path("member0_enc.pem"));
         start["members"] = json!([{ "certificate_file": certificate, "encryption_public_key_file": encryption }]);

@@ -40,6 +40,7 @@ pub fn example(address: &str, names: &[&str]) -> Value {
         },
         "ledger": { "directory": "ledger" },
         "node_state": { "directory": "ledger.state" },
+        "snapshots": { "directory": "snapshots" },
         "output_files": { "node_certificate_file": "nodecert.pem" },
         "logging": { "format": "Text" },
     })

@@ -164,6 +164,24 @@ fn d40_tuning_without_a_counterpart_is_taken_with_a_warning() {
 }
 
 #[test]
+fn snapshots_are_taken_every_ten_thousand_transactions_unless_configured() {
+    let config = Config::parse(&base().to_string()).unwrap();
+    assert_eq!((config.snapshots.tx_count, config.warnings.len()), (10_000, 0));
+    let told = json!({"directory": "s", "tx_count": 5, "read_only_directory": "old"});
+    let snapshots = with("/snapshots", told).unwrap().snapshots;
+    let directories = (Path::new("s").into(), Some(Path::new("old").into()));
+    assert_eq!((snapshots.directory, snapshots.read_only_directory), directories);
+    assert_eq!(snapshots.tx_count, 5);
+    assert!(refusal("/snapshots/tx_count", json!(0)).starts_with("snapshots.tx_count "));
+    for (setting, directory) in [("ledger", "ledger"), ("ledger", "./ledger/x"), ("node_state", "ledger.state")] {
+        for field in ["directory", "read_only_directory"] {
+            let error = refusal(&format!("/snapshots/{field}"), json!(directory));
+            assert!(error.starts_with(&format!("snapshots.{field} lies in {setting}.directory")), "{error}");
+        }
+    }
+}
+
+#[test]
 fn keys_of_issuers_are_fetched_every_half_hour_unless_configured() {
     assert_eq!(Config::parse(&base().to_string()).unwrap().jwt_key_refresh_interval, Duration::from_secs(1800));
     let config = with("/jwt/key_refresh_interval", json!("2s")).unwrap();

@@ -115,6 +115,7 @@ fn options(directory: &TempDir, identity: &Identity) -> Options {
         chunk_size: 1 << 20,
         segment_bytes: 1 << 20,
         background: replication::Background::Thread,
+        snapshots: None,
     }
 }
 

@@ -91,6 +91,7 @@ fn options(disk: &ForgetfulDisk) -> Options {
         chunk_size: 8 * 1024,
         segment_bytes: 8 * 1024,
         background: replication::Background::Thread,
+        snapshots: None,
     }
 }
 

@@ -7,7 +7,7 @@ use ledger::{chunk::ChunkName, entry::Domains, secrets::LedgerSecrets, tables};
 
 use super::*;
 use crate::{
-    Committed, Order, Range,
+    Committed, Order, Range, SnapshotStatus,
     batch::BatchContent,
     history::{History, Known, Missing},
     sealer::{Placed, Sealer, Signer},
@@ -95,7 +95,7 @@ impl World {
     /// What a node knows that starts with this history.
     fn shared(&self, history: History) -> Arc<Shared> {
         let committed = Committed { state: self.state.clone(), root: history.tree().root() };
-        Arc::new(Shared::new(committed, history, self.secrets.clone()))
+        Arc::new(Shared::new(committed, history, self.secrets.clone(), SnapshotStatus::default()))
     }
 
     fn indexer(&self, past: Vec<ChunkName>) -> Indexer {

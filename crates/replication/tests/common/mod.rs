@@ -16,8 +16,8 @@ use ledger::{
     tables,
 };
 use replication::{
-    Background, Opened, Options, Order, Range, Replica, ReplicationError, Signer, SubmitError, Transaction,
-    Unavailable, open,
+    Background, Opened, Options, Order, Range, Replica, ReplicationError, Signer, SnapshotOptions, SubmitError,
+    Transaction, Unavailable, open,
     planted::{self, Fault},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Keys {
     pub(crate) waiting: Option<AesKey>,
     /// Size of a segment of the raft log.
     pub(crate) segment_bytes: u64,
+    /// Transactions between two snapshots, if any are taken.
+    pub(crate) snapshots: Option<u64>,
 }
 
 impl Keys {
@@ -49,6 +51,7 @@ impl Keys {
             secrets: LedgerSecrets::new(),
             waiting: None,
             segment_bytes: 8 * 1024,
+            snapshots: None,
         }
     }
 
@@ -62,6 +65,7 @@ impl Keys {
             secrets: self.secrets.clone(),
             waiting: self.waiting.clone(),
             segment_bytes: self.segment_bytes,
+            snapshots: self.snapshots,
         }
     }
 
@@ -99,6 +103,12 @@ impl Keys {
             chunk_size,
             segment_bytes: self.segment_bytes,
             background: Background::Inline,
+            snapshots: self.snapshots.map(|tx_count| SnapshotOptions {
+                directory: PathBuf::from(directory).join("snapshots"),
+                read_only_directory: None,
+                tx_count,
+                service_certificate: self.service_certificate.clone(),
+            }),
         };
         open(options, &self.secrets, self.waiting.as_slice())
     }
