@@ -6,11 +6,10 @@
 /// A mistake that the code could have. The name says what is done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(not(feature = "planted"), expect(unreachable_pub, reason = "public for tests only"))]
 pub enum Fault {
     /// Whoever submitted is answered when the batch is sealed, before it is durable.
     AnswerBeforeDurable,
-    /// Readers see a batch when it is sealed, before it is durable.
-    PublishBeforeDurable,
     /// A start cuts the last frame of the raft log though it is whole.
     SignedTailCut,
     /// A start takes the last frame of the raft log though it is torn.
