@@ -206,7 +206,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn every_answered_rekey_survives_power_losses() {
     let all = run(async {
         let mut all = Answered::default();
-        for seed in 0..50 {
+        for seed in 0..60 {
             let answered = live(seed, None).await.unwrap();
             all.rekeys.extend(answered.rekeys);
             all.writes.extend(answered.writes);
