@@ -34,6 +34,8 @@ pub(crate) struct Keys {
     pub(crate) segment_bytes: u64,
     /// Transactions between two snapshots, if any are taken.
     pub(crate) snapshots: Option<u64>,
+    /// The secret that the next start draws, if it shall be the one of another: as if memory had been copied.
+    pub(crate) drawn: Option<AesKey>,
 }
 
 impl Keys {
@@ -52,6 +54,7 @@ impl Keys {
             waiting: None,
             segment_bytes: 8 * 1024,
             snapshots: None,
+            drawn: None,
         }
     }
 
@@ -66,6 +69,7 @@ impl Keys {
             waiting: self.waiting.clone(),
             segment_bytes: self.segment_bytes,
             snapshots: self.snapshots,
+            drawn: self.drawn.clone(),
         }
     }
 
@@ -126,7 +130,8 @@ impl Keys {
         let is_new = next == 1;
         let is_fresh = is_new || !planted::is(Fault::SecretReused);
         if is_fresh {
-            self.secrets.push(next, AesKey::generate().unwrap()).unwrap();
+            let fresh = self.drawn.take().unwrap_or_else(|| AesKey::generate().unwrap());
+            self.secrets.push(next, fresh).unwrap();
         }
         self.waiting = Some(AesKey::generate().unwrap());
         let replica = opened.start(self.secrets.clone(), self.signer()).await?;
