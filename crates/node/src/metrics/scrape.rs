@@ -29,6 +29,7 @@ impl Collector for Scrape {
         self.commits(&mut page)?;
         self.ledger(&mut page)?;
         self.index(&mut page)?;
+        self.snapshots(&mut page)?;
         self.certificates(&mut page)?;
         self.jwt_refresh(&mut page)?;
         self.sessions(&mut page)
@@ -93,6 +94,18 @@ impl Scrape {
         page.gauges("cgs_index_transactions", help, &[(indexed, known.transactions), (missing, known.missing)])?;
         let help = "1 if chunk files before the last snapshot are not what they were; the log names the file";
         page.gauge("cgs_index_unreadable", help, u64::from(known.unreadable))
+    }
+
+    fn snapshots(&self, page: &mut Page<'_>) -> fmt::Result {
+        let status = self.service.replica().snapshots();
+        let last = status.last.map_or(0, |name| name.seqno);
+        page.gauge("cgs_snapshot_last_seqno", "The seqno of the last complete snapshot, 0 without one", last)?;
+        page.gauge("cgs_snapshot_bytes", "Size of the last complete snapshot", status.bytes)?;
+        let seconds = status.took.map_or(0.0, |took| took.as_secs_f64());
+        page.gauge("cgs_snapshot_seconds", "How long the last one took, 0 before this process has taken one", seconds)?;
+        page.counter("cgs_snapshots", "Snapshots that were taken since the start", status.taken)?;
+        let help = "Snapshots that could not be taken since the start; the log says why";
+        page.counter("cgs_snapshot_failures", help, status.failures)
     }
 
     fn certificates(&self, page: &mut Page<'_>) -> fmt::Result {
