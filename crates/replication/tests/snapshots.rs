@@ -320,7 +320,9 @@ async fn no_power_loss_under_a_snapshot_makes_a_wrong_start() {
         let (mut refused, mut found, mut lost) = (0, 0, 0);
         for at in steps.iter().map(|(at, _)| *at).chain([u64::MAX]) {
             let scene = Scene::new().await;
-            omitted.map(|what| scene.disk.ignore_syncs(what));
+            if let Some(what) = omitted {
+                scene.disk.ignore_syncs(what);
+            }
             let answered = if at == u64::MAX {
                 let answered = scene.ask().await;
                 assert_eq!(scene.replica.snapshots_settled().await.taken, 1);
