@@ -3,32 +3,32 @@
 //!
 //! # Taking one
 //!
-//! A snapshot is due behind a batch when a transaction asks for it, or when `tx_count` transactions *and* as many bytes as
-//! the last one had have come since (D34). That batch ends its chunk file, so that a start which begins behind it need
-//! not read into a file. The state is immutable and shared, so the commit thread only hands it over; a thread of its own
-//! writes it, and has the evidence (who claims the digest of the bytes) committed like any other transaction. Then the
-//! receipt of the evidence is put behind the bytes, the file is synced, and gets its name. Before that its name does not
-//! begin with `snapshot_`: nobody takes it for one, and the next start removes it.
+//! A snapshot is due behind a batch when a transaction asks for it, or when `tx_count` transactions *and* as many
+//! bytes as the last one had have come since (D34). That batch ends its chunk file, so that a start which begins
+//! behind it need not read into a file. The state is immutable and shared, so the commit thread only hands it over; a
+//! thread of its own writes it, and has the evidence (who claims the digest of the bytes) committed like any other
+//! transaction. Then the receipt of the evidence is put behind the bytes, the file is synced, and gets its name.
+//! Before that its name does not begin with `snapshot_`: nobody takes it for one, and the next start removes it.
 //!
 //! One is written at a time. One more, if somebody has asked for it, waits; a later one takes its place.
 //!
 //! # What can go wrong
 //!
-//! Nothing that was answered rests on a snapshot, so a disk that fails while one is written stops nothing: it is given up,
-//! logged and counted, and tried again `tx_count` transactions later. That holds for a failed sync too, after which this
-//! process must not believe what the file holds: it never gets its name, and the next attempt writes another file from
-//! memory. Evidence without a file is harmless.
+//! Nothing that was answered rests on a snapshot, so a disk that fails while one is written stops nothing: it is given
+//! up, logged and counted, and tried again `tx_count` transactions later. That holds for a failed sync too, after
+//! which this process must not believe what the file holds: it never gets its name, and the next attempt writes
+//! another file from memory. Evidence without a file is harmless.
 //!
 //! The host can change the file while it is written, or later. The digest that is claimed is that of the bytes as they
 //! were made, never of what was read back; whoever reads the file compares ([`ledger::snapshot::restore`]).
 //!
 //! # Beginning with one
 //!
-//! A start takes the newest file that is complete. It must be good: its receipt leads to the key of this service, it is
-//! what the receipt claims, it opens with the ledger secret of its place. What the ledger has behind it is read as always,
-//! every signature over the tree that the snapshot began; and the ledger must have the evidence, which was durable
-//! before the file had its name. So a snapshot of a fork does not fit, and one that an older ledger does not reach yet shows that
-//! the ledger was put back. No crash leaves any of this, so it is refused, by name.
+//! A start takes the newest file that is complete. It must be good: its receipt leads to the key of this service, it
+//! is what the receipt claims, it opens with the ledger secret of its place. What the ledger has behind it is read as
+//! always, every signature over the tree that the snapshot began; and the ledger must have the evidence, which was
+//! durable before the file had its name. So a snapshot of a fork does not fit, and one that an older ledger does not
+//! reach yet shows that the ledger was put back. No crash leaves any of this, so it is refused, by name.
 
 mod base;
 mod due;

@@ -24,7 +24,7 @@ async fn fill(replica: &Replica) -> Vec<TxId> {
         let one = |number: u64| {
             let mut tx = Tx::new(state.clone());
             tx.put(tables::PROPOSALS_INFO, "p", number.to_le_bytes().to_vec());
-            if number % 10 == 0 {
+            if number.is_multiple_of(10) {
                 tx.put(tables::PROPOSALS_INFO, "q", number.to_le_bytes().to_vec());
             }
             let replica = replica.clone();

@@ -152,8 +152,8 @@ async fn go_on(keys: &mut Keys, disk: &ForgetfulDisk, value: &str, times: usize)
     replica.stop().await.unwrap();
 }
 
-/// A copy went on by itself, and its snapshot is put beside our ledger. It went on from a copy of the disk, under its own
-/// ledger secret (`false`), or even from one of the memory, under ours.
+/// A copy went on by itself, and its snapshot is put beside our ledger. It went on from a copy of the disk, under its
+/// own ledger secret (`false`), or even from one of the memory, under ours.
 #[tokio::test]
 async fn a_snapshot_of_a_fork_is_refused_by_name() {
     for (same_secret, times) in [(false, 1), (true, 1), (true, 2)] {

@@ -99,8 +99,8 @@ impl Base {
         wrong(&self.file, source)
     }
 
-    /// Compares with the next entry of the ledger, which became of `replayed`. `last` is the last transaction and the last
-    /// signature now.
+    /// Compares with the next entry of the ledger, which became of `replayed`. `last` is the last transaction and the
+    /// last signature now.
     pub(crate) fn check(
         &mut self,
         (last, signed): (TxId, u64),
@@ -115,8 +115,8 @@ impl Base {
         Ok(flags)
     }
 
-    /// The first signature behind the snapshot covers the tree that it began. If it does not fit, the snapshot is of another
-    /// ledger than the files beside it.
+    /// The first signature behind the snapshot covers the tree that it began. If it does not fit, the snapshot is of
+    /// another ledger than the files beside it.
     fn blame(&self, why: ReplicationError) -> ReplicationError {
         match why {
             ReplicationError::Ledger { source: source @ LedgerError::Differs { field, .. }, .. }

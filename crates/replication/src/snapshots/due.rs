@@ -25,8 +25,8 @@ impl Occasions {
         Self { taker: Some(Arc::new(taker)), ..self }
     }
 
-    /// Whether there is one to take behind the batch that ends with `seqno`. One that was not asked for waits for the one
-    /// that is being written, and is never due because of the evidence of another one alone.
+    /// Whether there is one to take behind the batch that ends with `seqno`. One that was not asked for waits for the
+    /// one that is being written, and is never due because of the evidence of another one alone.
     pub(crate) fn is_due(&self, seqno: u64, asked: bool, is_evidence_only: bool) -> bool {
         if asked {
             return true;

@@ -40,7 +40,7 @@ const ORDERED: [&str; 4] = [
 ];
 
 /// Looks for a fault with one test behind the other, and says how many seeds it took.
-fn look_for(what: &str, tests: [(&str, u64, &dyn Fn(u64) -> Found); 3], missed: &mut Vec<String>) {
+fn look_for(what: &str, tests: [Search<'_>; 3], missed: &mut Vec<String>) {
     for (test, seeds, run) in tests {
         if let Some((seed, why)) = run(seeds) {
             println!("{what}: found {test} with seed number {}: {why:.120}", seed + 1);
@@ -51,6 +51,8 @@ fn look_for(what: &str, tests: [(&str, u64, &dyn Fn(u64) -> Found); 3], missed: 
 }
 
 type Found = Option<(u64, String)>;
+/// A test, how many seeds it is given, and how it looks.
+type Search<'a> = (&'a str, u64, &'a dyn Fn(u64) -> Found);
 
 #[test]
 fn planted_faults_are_found() {

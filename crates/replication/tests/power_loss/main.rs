@@ -3,7 +3,12 @@
 //!
 //! Each test says how many seeds it runs in the test command; `SEEDS=100000` runs as many, `SEED=17` that one alone.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the failure report")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the failure report"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;
