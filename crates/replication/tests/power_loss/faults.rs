@@ -82,7 +82,7 @@ fn every_sync_is_needed_and_in_its_place() {
         let by_seed = |seeds| until_found(None, seeds, |seed| random_course(seed, omitted));
         let everywhere = |seeds| until_found(None, seeds, |seed| crash_point(seed, omitted));
         let tests: [(_, _, &dyn Fn(u64) -> Found); 3] =
-            [("behind a rename", 200, &killed), ("by seed", SEEDS, &by_seed), ("everywhere", 1000, &everywhere)];
+            [("behind a rename", 200, &killed), ("by seed", SEEDS, &by_seed), ("everywhere", 4000, &everywhere)];
         look_for(&format!("{how}: {what}"), tests, &mut missed);
     }
     assert!(missed.is_empty(), "nothing notices when these are left out: {missed:?}");
