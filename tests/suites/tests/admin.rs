@@ -105,10 +105,24 @@ fn check_name(series: &str, (family, kind): &(String, String)) {
     }
 }
 
+/// The figures once the snapshot of the service that was opened is there: its evidence is a transaction too.
+async fn after_the_first_snapshot(admin: &str) -> Result<Page> {
+    for _ in 0..1_000 {
+        let page = Page::fetch(admin).await?;
+        if page.count("cgs_snapshots_total") == 1 {
+            assert!(page.count("cgs_snapshot_last_seqno") > 1 && page.count("cgs_snapshot_bytes") > 1_000);
+            assert_eq!(page.count("cgs_snapshot_failures_total"), 0);
+            return Ok(page);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    Err("no snapshot was taken when the service opened".into())
+}
+
 #[tokio::test]
 async fn figures_are_those_of_what_happened() -> Result<()> {
     let (mut node, consortium, admin) = start("figures").await?;
-    let before = Page::fetch(&admin).await?;
+    let before = after_the_first_snapshot(&admin).await?;
     let member = node.api(Some(consortium.first()))?;
     for number in 1..=CONTRACTS {
         member.put(&format!("/app/contracts/c{number}"), &json!({"data": number})).await?.expect_status(200)?;
