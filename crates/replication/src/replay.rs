@@ -150,12 +150,15 @@ impl Replay {
     }
 }
 
+/// What a signature over another root is called in errors.
+pub(crate) const ROOT_OF_SIGNATURE: &str = "root of the signature";
+
 /// Checks what a signature is over.
 pub(crate) fn check_root(expected: &Digest, signature: &NodeSignature) -> Result<(), LedgerError> {
     let got = signature.root()?;
     if *expected == got {
         return Ok(());
     }
-    let field = "root of the signature";
+    let field = ROOT_OF_SIGNATURE;
     Err(LedgerError::Differs { field, expected: hex::encode(expected), got: hex::encode(got) })
 }

@@ -10,7 +10,7 @@ use ledger::{
 };
 
 use super::SnapshotOptions;
-use crate::{ReplicationError, store::FileAt};
+use crate::{ReplicationError, replay::ROOT_OF_SIGNATURE, store::FileAt};
 
 /// A snapshot that is good, as far as it can be told without the ledger.
 pub(crate) struct Found {
@@ -148,6 +148,3 @@ impl Base {
         Err(ReplicationError::Ahead { file: self.file.clone(), evidence: self.evidence.seqno, last })
     }
 }
-
-/// What [`crate::replay`] calls a root that does not fit.
-const ROOT_OF_SIGNATURE: &str = "root of the signature";
