@@ -106,8 +106,12 @@ impl<'a> Replay<'a> {
             None => return Err(self.damaged(&start, "it does not begin like a segment of the raft log")),
         }
         self.first_frame(&mut here, number)?;
-        self.last_frame = None;
-        while self.next_frame(&mut here, is_last)? {}
+        let (mut last, mut at) = (None, here.at);
+        while self.next_frame(&mut here, is_last)? {
+            last = Some(at..here.at);
+            at = here.at;
+        }
+        self.last_frame = last.and_then(|frame| Some((frame.start as u64, here.bytes.get(frame)?.to_vec())));
         self.end = here.at as u64;
         Ok(())
     }
@@ -158,10 +162,6 @@ impl<'a> Replay<'a> {
                 segment::account(older.iter_mut().map(|segment| &mut segment.last), &mut newest.last, &record);
             }
             self.memory.apply(record);
-        }
-        if is_last {
-            let bytes = here.rest().get(..frame.len).unwrap_or_default().to_vec();
-            self.last_frame = Some((here.at as u64, bytes));
         }
         self.link(here, &frame)?;
         Ok(true)
