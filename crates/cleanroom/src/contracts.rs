@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 
 use crate::{
     ACCEPTED_CONTRACTS, CONTRACTS, authorise, body,
-    drafts::{self, Kind, View},
+    drafts::{self, Kind, Voted},
     proposals::{self, proposed},
-    require_active_member, stored,
+    require_active_member,
 };
+
+const VOTED: Voted = Voted { kind: KIND, accepting: proposals::CONTRACT, members: &["data"] };
 
 pub(crate) const KIND: Kind = Kind {
     noun: "contract",
@@ -45,7 +47,7 @@ pub fn put_contract(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Outpu
 /// As [`authorise`]; 404 `ContractNotFound`.
 pub fn get_contract(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Output, ApiError> {
     authorise(tx, caller)?;
-    KIND.view(tx, input.param("contractId"), [accepted_view, proposed_view, draft_view])
+    VOTED.view(tx, input.param("contractId"))
 }
 
 /// `GET /app/contracts?state=`: the ids of drafts and accepted contracts, or of those in one state.
@@ -71,25 +73,6 @@ pub fn list_contracts(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Out
     };
     let value: Vec<Value> = listed.iter().map(|id| json!({ "id": id })).collect();
     Ok(Output::json(&json!({ "value": value })))
-}
-
-fn accepted_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(record) = stored::json(tx, ACCEPTED_CONTRACTS, id.as_bytes())? else { return Ok(None) };
-    let view = View::of(id).version(tx, ACCEPTED_CONTRACTS, id).with("state", "Accepted");
-    let view = view.copy(&record, &["data", "proposalId"]).with("finalVotes", drafts::final_votes(&record));
-    Ok(Some(view.value()))
-}
-
-fn proposed_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(proposed) = proposed(tx, proposals::CONTRACT)?.remove(id) else { return Ok(None) };
-    let view = View::of(id).with("state", "Proposed").copy(&proposed.content, &["data", "version"]);
-    Ok(Some(view.with("proposalId", proposed.proposal_id).value()))
-}
-
-fn draft_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(record) = stored::json(tx, CONTRACTS, id.as_bytes())? else { return Ok(None) };
-    let view = View::of(id).with("state", "Draft").version(tx, CONTRACTS, id).copy(&record, &["data"]);
-    Ok(Some(view.with("proposalId", "").value()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ use bytes::Bytes;
 use kv::Tx;
 use serde_json::{Map, Value, json};
 
-use crate::{party::Party, stored};
+use crate::{
+    party::Party,
+    proposals::{Accepting, proposed},
+    stored,
+};
 
 const PRECONDITION_FAILED: &str = "The operation specified a version that is different from the version available at the \
     server, that is, an optimistic concurrency error. Retry the request after reading the latest version of the resource \
@@ -70,7 +74,7 @@ impl Kind {
     ///
     /// # Errors
     /// 404 with the code of the kind.
-    pub(crate) fn view(&self, tx: &mut Tx, id: &str, views: [Look; 3]) -> Result<Output, ApiError> {
+    pub(crate) fn view(&self, tx: &mut Tx, id: &str, views: [Look<'_>; 3]) -> Result<Output, ApiError> {
         for look in views {
             if let Some(view) = look(tx, id)? {
                 return Ok(Output::json(&view));
@@ -102,7 +106,48 @@ impl Kind {
 }
 
 /// A way to look at a thing; `None` if there is nothing to see.
-pub(crate) type Look = fn(&mut Tx, &str) -> Result<Option<Value>, ApiError>;
+pub(crate) type Look<'a> = &'a dyn Fn(&mut Tx, &str) -> Result<Option<Value>, ApiError>;
+
+/// A kind of things that the consortium accepts by a proposal.
+pub(crate) struct Voted {
+    pub(crate) kind: Kind,
+    pub(crate) accepting: Accepting,
+    /// What a draft has, in the order of answers.
+    pub(crate) members: &'static [&'static str],
+}
+
+impl Voted {
+    /// The thing as accepted, proposed or draft, whichever it is.
+    ///
+    /// # Errors
+    /// 404 with the code of the kind.
+    pub(crate) fn view(&self, tx: &mut Tx, id: &str) -> Result<Output, ApiError> {
+        let accepted = |tx: &mut Tx, id: &str| self.accepted(tx, id);
+        let proposed = |tx: &mut Tx, id: &str| self.proposed(tx, id);
+        let draft = |tx: &mut Tx, id: &str| self.draft(tx, id);
+        self.kind.view(tx, id, [&accepted, &proposed, &draft])
+    }
+
+    fn accepted(&self, tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
+        let Some(record) = stored::json(tx, self.kind.accepted, id.as_bytes())? else { return Ok(None) };
+        let view = View::of(id).version(tx, self.kind.accepted, id).with("state", "Accepted");
+        let view = view.copy(&record, self.members).copy(&record, &["proposalId"]);
+        Ok(Some(view.with("finalVotes", final_votes(&record)).value()))
+    }
+
+    fn proposed(&self, tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
+        let Some(proposed) = proposed(tx, self.accepting)?.remove(id) else { return Ok(None) };
+        let view = View::of(id).with("state", "Proposed").copy(&proposed.content, self.members);
+        let view = view.copy(&proposed.content, &["version"]);
+        Ok(Some(view.with("proposalId", proposed.proposal_id).value()))
+    }
+
+    fn draft(&self, tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
+        let Some(record) = stored::json(tx, self.kind.drafts, id.as_bytes())? else { return Ok(None) };
+        let view = View::of(id).with("state", "Draft").version(tx, self.kind.drafts, id).copy(&record, self.members);
+        Ok(Some(view.with("proposalId", "").value()))
+    }
+}
 
 /// Refuses a version that is not the current one. A number is the text that JavaScript makes of it.
 ///
@@ -128,7 +173,7 @@ pub(crate) fn ids(tx: &mut Tx, table: &str) -> BTreeSet<String> {
 }
 
 /// All votes that accepted something by a proposal of the consortium, in the order of the member ids.
-pub(crate) fn final_votes(record: &Value) -> Value {
+fn final_votes(record: &Value) -> Value {
     let mut votes: Vec<(&String, &Value)> =
         record.get("finalVotes").and_then(Value::as_object).into_iter().flatten().collect();
     votes.sort_by_key(|(member, _)| *member);

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{
     authorise, body, contracts,
-    drafts::{self, Kind, View},
-    proposals::{self, proposed},
-    require_active_member, stored,
+    drafts::{Kind, Voted},
+    proposals, require_active_member,
 };
+
+const VOTED: Voted = Voted { kind: KIND, accepting: proposals::MEMBER_DOCUMENT, members: &["contractId", "data"] };
 
 const KIND: Kind = Kind {
     noun: "document",
@@ -44,7 +45,7 @@ pub fn put_document(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Outpu
 /// As [`authorise`]; 404 `DocumentNotFound`.
 pub fn get_document(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Output, ApiError> {
     authorise(tx, caller)?;
-    KIND.view(tx, input.param("documentId"), [accepted_view, proposed_view, draft_view])
+    VOTED.view(tx, input.param("documentId"))
 }
 
 /// `GET /app/contracts/{contractId}/memberdocuments`: the ids of all documents, of every contract.
@@ -74,25 +75,6 @@ pub(crate) fn content<'a>(tx: &mut Tx, body: &'a Value, noun: &str) -> Result<(&
         return Err(contracts::KIND.not_found());
     }
     Ok((contract, data))
-}
-
-fn accepted_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(record) = stored::json(tx, KIND.accepted, id.as_bytes())? else { return Ok(None) };
-    let view = View::of(id).version(tx, KIND.accepted, id).with("state", "Accepted");
-    let view = view.copy(&record, &["contractId", "data", "proposalId"]);
-    Ok(Some(view.with("finalVotes", drafts::final_votes(&record)).value()))
-}
-
-fn proposed_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(proposed) = proposed(tx, proposals::MEMBER_DOCUMENT)?.remove(id) else { return Ok(None) };
-    let view = View::of(id).with("state", "Proposed").copy(&proposed.content, &["contractId", "data", "version"]);
-    Ok(Some(view.with("proposalId", proposed.proposal_id).value()))
-}
-
-fn draft_view(tx: &mut Tx, id: &str) -> Result<Option<Value>, ApiError> {
-    let Some(record) = stored::json(tx, KIND.drafts, id.as_bytes())? else { return Ok(None) };
-    let view = View::of(id).with("state", "Draft").version(tx, KIND.drafts, id);
-    Ok(Some(view.copy(&record, &["contractId", "data"]).with("proposalId", "").value()))
 }
 
 #[cfg(test)]

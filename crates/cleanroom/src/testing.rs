@@ -15,6 +15,13 @@ pub(crate) fn world() -> Tx {
     Tx::new(state)
 }
 
+/// The same with a draft of contract c.
+pub(crate) fn with_contract() -> Tx {
+    let mut tx = world();
+    tx.put("public:contracts", "c", r#"{"data":1}"#);
+    commit(tx)
+}
+
 pub(crate) fn member(id: &str) -> Caller {
     Caller::identified(CallerPolicy::MemberCert, id)
 }

@@ -60,7 +60,7 @@ pub fn put_document(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Outpu
 /// As [`authorise`]; 404 `UserDocumentNotFound`.
 pub fn get_document(tx: &mut Tx, caller: &Caller, input: &Input) -> Result<Output, ApiError> {
     authorise(tx, caller)?;
-    KIND.view(tx, input.param("documentId"), [accepted_view, proposed_view, draft_view])
+    KIND.view(tx, input.param("documentId"), [&accepted_view, &proposed_view, &draft_view])
 }
 
 /// `GET /app/contracts/{contractId}/userdocuments?labelSelector=a:b,c:d`: the documents that have all of these labels, of

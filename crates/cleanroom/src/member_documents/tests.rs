@@ -1,12 +1,6 @@
 use super::*;
-use crate::testing::{commit, input, member, propose, refused, text, user, world};
-
-/// A service with a draft of contract c.
-fn with_contract() -> Tx {
-    let mut tx = world();
-    tx.put("public:contracts", "c", r#"{"data":1}"#);
-    commit(tx)
-}
+use crate::stored;
+use crate::testing::{commit, input, member, propose, refused, text, user, with_contract};
 
 fn put(tx: &mut Tx, id: &str, payload: &str) -> Result<Output, ApiError> {
     put_document(tx, &member("active"), &input("documentId", id, "", payload.as_bytes()))

@@ -1,14 +1,7 @@
 use super::*;
-use crate::testing::{body, commit, input, member, refused, text, token, user, world};
+use crate::testing::{body, commit, input, member, refused, text, token, user, with_contract};
 
 const DRAFT: &str = r#"{"contractId":"c","data":"x","labels":{"type":"ds"},"approvers":[{"approverId":"active","approverIdType":"member"}]}"#;
-
-/// A service with a draft of contract c.
-fn with_contract() -> Tx {
-    let mut tx = world();
-    tx.put("public:contracts", "c", r#"{"data":1}"#);
-    commit(tx)
-}
 
 fn put(tx: &mut Tx, id: &str, payload: &str) -> Result<Output, ApiError> {
     put_document(tx, &member("active"), &input("documentId", id, "", payload.as_bytes()))
